@@ -1,0 +1,1 @@
+"""The suite: programs go in, traces come out, the judge compares them."""

@@ -1,0 +1,246 @@
+"""Programs: what a backend is asked to do, as plain frozen data with every number in it.
+
+A program is made of dataclasses, strings, numbers, booleans, None, tuples and dicts, so that it can be stored, printed,
+sent to another language and played again. `to_json` and `from_json` are the only other form it has.
+"""
+
+import dataclasses
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+Options = Mapping[str, Any]  # bool, int, float, str, None, a tuple of these, or TensorData
+
+KINDS: dict[str, type] = {}
+
+
+def _kind(cls: type) -> type:
+    """Register a dataclass under the name that its JSON form carries."""
+    KINDS[re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()] = cls
+    return cls
+
+
+@_kind
+@dataclass(frozen=True)
+class TensorData:
+    """A tensor as plain data: its values in row-major order, and how they lie in memory.
+
+    `layout` is `contiguous`, `transposed` (stored in column-major order), `strided` (every second element of a larger
+    buffer) or `broadcast` (the first axis has stride 0, so all its slices are equal).
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: tuple[float, ...]
+    layout: str = "contiguous"
+
+    def __post_init__(self) -> None:
+        if len(self.data) != math.prod(self.shape):
+            raise ValueError(f"tensor: shape {self.shape} holds {math.prod(self.shape)} values, got {len(self.data)}")
+
+    def torch(self, dtype: torch.dtype | None = None) -> Tensor:
+        """As a torch tensor that owns its memory, in its own dtype and layout, or contiguous in `dtype`."""
+        values = torch.tensor(self.data, dtype=dtype or getattr(torch, self.dtype)).reshape(self.shape)
+        return values if dtype else in_layout(values, self.layout)
+
+
+def in_layout(values: Tensor, layout: str) -> Tensor:
+    """The same values, laid out in memory in another way."""
+    if layout == "transposed":
+        axes = tuple(reversed(range(values.dim())))
+        return values.permute(axes).contiguous().permute(axes)
+    if layout == "strided" and values.dim():
+        buffer = values.repeat_interleave(2, dim=-1)
+        return buffer[..., ::2]
+    if layout == "broadcast" and values.dim() and values.shape[0]:
+        return values[:1].clone().expand(values.shape)
+    return values
+
+
+@_kind
+@dataclass(frozen=True)
+class LossProgram:
+    """Compute a loss, then its gradient for an upstream gradient.
+
+    `tensors` are in the order of the call. `upstream` is repeated over the value's elements in row-major order. With
+    nothing to differentiate only the value is asked for.
+    """
+
+    component: str
+    options: Options
+    tensors: Mapping[str, TensorData]
+    differentiate: tuple[str, ...] = ()
+    upstream: tuple[float, ...] = (1.0,)
+
+    @property
+    def dtype(self) -> str:
+        return next(iter(self.tensors.values())).dtype
+
+    def upstream_for(self, count: int) -> list[float]:
+        return [self.upstream[i % len(self.upstream)] for i in range(count)]
+
+    def exact(self, name: str) -> Tensor:
+        """An input in float64 (integers stay integers)."""
+        tensor = self.tensors[name]
+        return tensor.torch(torch.float64 if is_float(tensor.dtype) else None)
+
+    def with_options(self, **options: Any) -> "LossProgram":
+        return dataclasses.replace(self, options={**self.options, **options})
+
+    def with_tensors(self, **tensors: TensorData) -> "LossProgram":
+        return dataclasses.replace(self, tensors={**self.tensors, **tensors})
+
+
+@_kind
+@dataclass(frozen=True)
+class Group:
+    """Parameters that share options; what is not named here has the optimizer's default."""
+
+    params: tuple[TensorData, ...]
+    options: Options = field(default_factory=dict)
+
+
+@_kind
+@dataclass(frozen=True)
+class Step:
+    """One optimizer step, with a gradient or None for each parameter in the order of the groups."""
+
+    grads: tuple[TensorData | None, ...]
+
+
+@_kind
+@dataclass(frozen=True)
+class StepWithClosure:
+    """One step through a closure that sets these gradients and returns this loss; the step must return the loss."""
+
+    grads: tuple[TensorData | None, ...]
+    loss: float
+
+
+@_kind
+@dataclass(frozen=True)
+class SetOption:
+    """Change an option of one group between two steps."""
+
+    group: int
+    name: str
+    value: Any
+
+
+@_kind
+@dataclass(frozen=True)
+class AddGroup:
+    """Add a parameter group to a running optimizer."""
+
+    group: Group
+
+
+@_kind
+@dataclass(frozen=True)
+class SaveAndReload:
+    """Save the state, build everything anew with the arguments it was first built with, and load the state."""
+
+
+@_kind
+@dataclass(frozen=True)
+class ScheduleStep:
+    """One step of a scheduler (of the one with this index, where there are several), with a metric where it takes one."""
+
+    metric: float | None = None
+    index: int = 0
+
+
+Event = Step | StepWithClosure | SetOption | AddGroup | SaveAndReload | ScheduleStep
+
+
+@_kind
+@dataclass(frozen=True)
+class OptimizerProgram:
+    """Build an optimizer over groups of parameters, then let events happen."""
+
+    component: str
+    options: Options
+    groups: tuple[Group, ...]
+    events: tuple[Event, ...] = ()
+
+    @cached_property
+    def dtype(self) -> str:
+        return next((param.dtype for group in self.groups for param in group.params), "float64")
+
+
+@_kind
+@dataclass(frozen=True)
+class ScheduleProgram:
+    """Build a scheduler over groups with these base learning rates, then let events happen.
+
+    To resume, `options` has `last_epoch` and `lrs` are the rates in force.
+    """
+
+    component: str
+    options: Options
+    base_lrs: tuple[float, ...]
+    lrs: tuple[float, ...] | None = None
+    events: tuple[Event, ...] = ()
+    dtype = "float64"
+
+
+@_kind
+@dataclass(frozen=True)
+class Schedule:
+    """A scheduler inside a training program."""
+
+    component: str
+    options: Options
+
+
+@_kind
+@dataclass(frozen=True)
+class TrainingProgram:
+    """An optimizer and the schedulers that drive its learning rates, with their events in any interleaving."""
+
+    component: str
+    options: Options
+    groups: tuple[Group, ...]
+    schedules: tuple[Schedule, ...]
+    events: tuple[Event, ...] = ()
+
+    @cached_property
+    def dtype(self) -> str:
+        return next((param.dtype for group in self.groups for param in group.params), "float64")
+
+
+Program = LossProgram | OptimizerProgram | ScheduleProgram | TrainingProgram
+
+
+def is_float(dtype: str) -> bool:
+    return dtype.startswith(("float", "bfloat"))
+
+
+def to_json(value: Any) -> Any:
+    """The JSON form: dataclasses become objects with their `kind`, NaN and infinities become strings."""
+    if dataclasses.is_dataclass(value):
+        kind = next(name for name, cls in KINDS.items() if cls is type(value))
+        return {"kind": kind, **{f.name: to_json(getattr(value, f.name)) for f in dataclasses.fields(value)}}
+    if isinstance(value, Mapping):
+        return {name: to_json(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_json(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def from_json(value: Any) -> Any:
+    """The program that `to_json` was given."""
+    if isinstance(value, dict):
+        fields = {name: from_json(item) for name, item in value.items() if name != "kind"}
+        return KINDS[value["kind"]](**fields) if "kind" in value else fields
+    if isinstance(value, list):
+        return tuple(from_json(item) for item in value)
+    return float(value) if value in ("nan", "inf", "-inf") else value

@@ -1,0 +1,56 @@
+"""Traces: what came out of a program, event by event."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """An argument was refused: the name of the error and its message."""
+
+    error: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What could be seen after one event.
+
+    A loss program has one entry: `value`, and `grad NAME` for each tensor differentiated. The other kinds have an entry
+    after construction and one after each event: `param I` in the order of the groups, `lr` (float64, one element a
+    group) where there is a scheduler, `loss` where a closure returned one. A refusal ends the trace.
+    """
+
+    tensors: Mapping[str, Tensor] = field(default_factory=dict)
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The entries of one program."""
+
+    entries: tuple[Entry, ...]
+
+    @property
+    def value(self) -> Tensor:
+        """The value of a loss."""
+        return self.entries[0].tensors["value"]
+
+    def grad(self, name: str) -> Tensor:
+        """The gradient of a loss with respect to one of its inputs."""
+        return self.entries[0].tensors[f"grad {name}"]
+
+    def param(self, index: int, after: int = -1) -> Tensor:
+        """A parameter after an event (by default the last)."""
+        return self.entries[after].tensors[f"param {index}"]
+
+    def lr(self, after: int = -1) -> Tensor:
+        """The learning rates of all groups after an event (by default the last)."""
+        return self.entries[after].tensors["lr"]
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """The refusal that ended the trace, if there was one."""
+        return self.entries[-1].refusal if self.entries else None

@@ -1,0 +1,1 @@
+"""The reference: every component of the spec in plain torch operations, one equation a line."""

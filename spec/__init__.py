@@ -1,0 +1,1 @@
+"""The spec, as Markdown pages; `torchstone.conformance.clauses` reads them."""
