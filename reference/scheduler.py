@@ -2,9 +2,10 @@
 
 A scheduler is a module with `check(**options)`, which holds the defaults and refuses what is out of domain, and one of:
 `rate(t, base_lr, **options)`, the learning rate after t steps in closed form; or, where the rate depends on what was
-measured, `init(lrs, **options)` and `update(state, metric, lrs, **options)`, which returns the new rates and the new state.
+measured, `init(lrs, **options)` and `update(state, metric, lrs, **options)`, which returns the new rates and state.
 """
 
+import math
 from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
@@ -12,35 +13,72 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from torchstone.reference.checks import require
 from torchstone.reference.optimizer import defaults
 
 
-def cos(x: float) -> Tensor:
+def real(x: Any) -> Any:
+    """A float as a tensor of no dimensions in float64; anything else as it is."""
+    return torch.tensor(x, dtype=torch.float64) if isinstance(x, float) else x
+
+
+def cos(x: Any) -> Tensor:
     """The cosine in float64, as a tensor of no dimensions."""
     return torch.cos(torch.as_tensor(x, dtype=torch.float64))
+
+
+def whole(x: Any, at_least: int) -> bool:
+    """Whether x is a whole number that is not too small. NaN and the infinities are not whole."""
+    return bool(x >= at_least and x % 1 == 0)
+
+
+def finite(x: Any) -> bool:
+    """Whether x is a number >= 0 that is neither infinite nor NaN."""
+    return bool(0 <= x < math.inf)
 
 
 class Scheduler:
     """The learning rates of the groups of one optimizer.
 
-    `base_lrs` are the rates at t = 0. To resume, give the `lrs` in force and `last_epoch`, the last t that was finished.
+    `base_lrs` are the rates before any schedule. To resume a closed form, give `last_epoch`, the last t that was
+    finished; what depends on a metric starts from the `lrs` in force.
     """
 
-    def __init__(self, rule: ModuleType, base_lrs: Sequence[Any], *, lrs: Sequence[Any] | None = None, last_epoch: int = -1, **options: Any):
+    def __init__(
+        self,
+        rule: ModuleType,
+        base_lrs: Sequence[Any],
+        *,
+        lrs: Sequence[Any] | None = None,
+        last_epoch: int = -1,
+        **options: Any,
+    ):
+        options = defaults(rule) | options
+        closed = hasattr(rule, "rate")
+        rule.check(**options)  # scheduler.18 scheduler.20
+        require(whole(last_epoch, -1), "scheduler: last_epoch must be whole and >= -1", last_epoch)  # scheduler.19
+        require(closed or last_epoch == -1, "scheduler: last_epoch is for a closed form", last_epoch)  # scheduler.20
         self.rule = rule
-        self.options = defaults(rule) | options
-        rule.check(**self.options)  # scheduler.9
-        self.base_lrs = list(base_lrs)
-        self.lrs = list(base_lrs if lrs is None else lrs)
-        self.t = last_epoch
-        if hasattr(rule, "rate"):
-            self.step()  # scheduler.2
+        self.options = {name: real(option) for name, option in options.items()}  # scheduler.11
+        self.base_lrs = [real(lr) for lr in base_lrs]
+        self.lrs = self.base_lrs if lrs is None else [real(lr) for lr in lrs]
+        self.t = last_epoch  # scheduler.15
+        if closed:
+            self.step()  # scheduler.1
         else:
             self.state = rule.init(self.lrs, **self.options)
 
     def step(self, metric: float | None = None) -> None:
-        self.t += 1  # scheduler.1
+        self.t += 1  # scheduler.2
         if hasattr(self.rule, "rate"):
             self.lrs = [self.rule.rate(self.t, base_lr, **self.options) for base_lr in self.base_lrs]  # scheduler.3
         else:
             self.lrs, self.state = self.rule.update(self.state, metric, self.lrs, **self.options)
+
+
+def product(schedulers: Sequence[Scheduler]) -> list[Any]:
+    """The rates of the groups of one optimizer that several factors drive, each at its own t."""
+    lrs = schedulers[0].base_lrs
+    for scheduler in schedulers:
+        lrs = [scheduler.rule.rate(scheduler.t, lr, **scheduler.options) for lr in lrs]  # scheduler.12
+    return lrs

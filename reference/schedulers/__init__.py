@@ -1,1 +1,1 @@
-"""One file a scheduler; each has `check` and either `rate` or `init` and `update`. See `torchstone.reference.scheduler`."""
+"""One file a scheduler; each has `check`, and `rate` or `init` and `update`. See `torchstone.reference.scheduler`."""
