@@ -14,35 +14,50 @@ from torch import Tensor
 
 from torchstone.reference.checks import require
 
+Number = float | Tensor  # an option: a number, or a tensor of no dimensions that holds one
+
 
 def defaults(rule: ModuleType) -> dict[str, Any]:
     """The default of every option of a component, as its `check` states them."""
     return {name: option.default for name, option in inspect.signature(rule.check).parameters.items()}
 
 
+def check(rule: ModuleType, options: Mapping[str, Any]) -> None:
+    """Refuse an unknown option, a tensor that is not one number, and whatever the component refuses."""
+    for name, value in options.items():
+        require(name in defaults(rule), "optimizer: an option must be one of the component's", name)  # optimizer.27
+        for number in value if isinstance(value, tuple) else (value,):
+            single = not isinstance(number, Tensor) or number.numel() == 1
+            require(single, f"optimizer: {name} must be a number or a tensor of one element", number)  # optimizer.26
+    rule.check(**options)  # optimizer.23 optimizer.25
+
+
 class Group:
     """Parameters that share options, each with its state."""
 
     def __init__(self, rule: ModuleType, params: Sequence[Tensor], options: Mapping[str, Any]):
-        rule.check(**options)  # optimizer.12
+        check(rule, options)  # optimizer.24
         self.options = dict(options)
         self.params = list(params)
-        self.states = [rule.init(param) for param in self.params]  # optimizer.4
+        self.states = [rule.init(param) for param in self.params]  # optimizer.8
 
 
 class Optimizer:
-    """Groups of parameters, stepped by one component. `step` replaces the parameters and never changes a tensor in place."""
+    """Groups of parameters, stepped by one component. `step` replaces parameters and changes no tensor in place."""
 
     def __init__(self, rule: ModuleType, groups: Sequence[tuple[Sequence[Tensor], Mapping[str, Any]]], **options: Any):
-        require(len(groups) > 0, "optimizer: there must be at least one group", len(groups))
+        require(len(groups) > 0, "optimizer: there must be at least one group", len(groups))  # optimizer.28
         self.rule = rule
         self.options = defaults(rule) | options
-        rule.check(**self.options)
+        check(rule, self.options)
         self.groups: list[Group] = []
         for params, group_options in groups:
             self.add_group(params, group_options)
 
     def add_group(self, params: Sequence[Tensor], options: Mapping[str, Any]) -> None:
+        known = {id(param) for param in self.params}
+        distinct = {id(param) for param in params} - known
+        require(len(distinct) == len(params), "optimizer: a parameter must be given once", len(params))  # optimizer.29
         self.groups.append(Group(self.rule, params, self.options | dict(options)))  # optimizer.1
 
     @property
@@ -51,8 +66,9 @@ class Optimizer:
 
     def step(self, grads: Sequence[Tensor | None]) -> None:
         """One step, given a gradient, or None, for each parameter in the order of the groups."""
-        grads = iter(grads)
+        rest = iter(grads)
         for group in self.groups:
-            for i, grad in zip(range(len(group.params)), grads, strict=False):
-                if grad is not None:  # optimizer.3
-                    group.params[i], group.states[i] = self.rule.update(group.params[i], grad, group.states[i], **group.options)
+            for i, grad in zip(range(len(group.params)), rest, strict=False):
+                if grad is not None:  # optimizer.6
+                    step = self.rule.update(group.params[i], grad, group.states[i], **group.options)  # optimizer.5
+                    group.params[i], group.states[i] = step
