@@ -1,1 +1,1 @@
-"""One file an optimizer, each with `check`, `init` and `update`. What all share is in `torchstone.reference.optimizer`."""
+"""One file an optimizer, each with `check`, `init` and `update`. `torchstone.reference.optimizer` has the rest."""
