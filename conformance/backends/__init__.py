@@ -1,0 +1,1 @@
+"""One file a backend, with its declared deviations beside it as NAME.known.toml."""

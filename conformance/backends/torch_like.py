@@ -1,0 +1,302 @@
+"""Any namespace with torch's names and signatures as a backend: `torch-like:package.module[:attribute]`.
+
+Classes may lie flat in it or under `nn`, `optim` and `optim.lr_scheduler`. A name or an option that it lacks is
+unsupported. Everything that comes out is checked for what a class of that kind may not do: change its inputs, return
+something that is no tensor, or lose the gradient.
+"""
+
+import contextlib
+import copy
+import importlib
+import inspect
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchstone.conformance.backend import Broken, UnknownBackend, Unsupported
+from torchstone.conformance.clauses import component
+from torchstone.conformance.judge import Judge, Verdict
+from torchstone.conformance.program import (
+    AddGroup,
+    Group,
+    LossProgram,
+    OptimizerProgram,
+    Program,
+    Schedule,
+    ScheduleProgram,
+    ScheduleStep,
+    SetOption,
+    Step,
+    StepWithClosure,
+    TensorData,
+    TrainingProgram,
+)
+from torchstone.conformance.script import torch_script
+from torchstone.conformance.trace import Entry, Refusal, Trace
+
+REFUSALS = (ValueError, TypeError, IndexError, RuntimeError)
+PLACES = ("", "nn", "optim", "optim.lr_scheduler")
+
+Tensors = dict[str, Tensor]
+
+
+class TorchLike:
+    """Plays programs on the classes of a namespace."""
+
+    def __init__(self, namespace: Any, name: str, path: str, version: str = "") -> None:
+        self.namespace = namespace
+        self.path = path  # where a script imports it from: package.module[:attribute]
+        self.name = name
+        self.version = version or str(getattr(namespace, "__version__", "unknown"))
+
+    def play(self, program: Program) -> Trace:
+        entries: list[Entry] = []
+        steps = self.loss(program) if isinstance(program, LossProgram) else Run(self, program).entries()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                for tensors in steps:
+                    entries.append(Entry(tensors))
+            except NotImplementedError as error:
+                raise Unsupported(str(error)) from error
+            except REFUSALS as error:
+                entries.append(Entry(refusal=Refusal(type(error).__name__, str(error))))
+        return Trace(tuple(entries))
+
+    def find(self, stem: str, options: Mapping[str, Any] = {}) -> Any:
+        """The class of a component, if the namespace has it with these options."""
+        name = component(stem).torch_name
+        found = lookup(self.namespace, name)
+        if found is None:
+            raise Unsupported(f"{self.name} has no {name}")
+        known = inspect.signature(found).parameters
+        missing = [option for option in options if option not in known]
+        if missing and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+            raise Unsupported(f"{self.name}'s {name} has no option {missing[0]}")
+        return found
+
+    def script(self, verdict: Verdict, title: str) -> str:
+        """A script with torch and the class alone that fails where the verdict says."""
+        if verdict.at is None and "refused" not in verdict.rule:
+            # A plain statement failed: where the numbers differ from the reference too, the script can show them.
+            with contextlib.suppress(Exception):
+                verdict = next(
+                    v for v in (Judge().conforms(verdict.program, self.play(verdict.program)), verdict) if not v
+                )
+        return torch_script(verdict, title, self.imported)
+
+    def imported(self, stem: str) -> tuple[str, str]:
+        """The line that imports the class of a component, and the name it then has."""
+        name = component(stem).torch_name
+        place = next((p for p in PLACES if _at(self.namespace, p, name) is not None), "")
+        path = ".".join(filter(None, (self.path, place)))
+        module, _, attribute = path.partition(":")
+        if attribute:
+            attribute = attribute.split(".")[0]
+            rest = ".".join([*path.partition(":")[2].split("."), name])
+            return f"from {module} import {attribute}", rest
+        return f"from {module} import {name}", name
+
+    def loss_class(self, stem: str, options: Mapping[str, Any]) -> Any:
+        return self.find(stem, options)
+
+    def optimizer_class(self, stem: str, options: Mapping[str, Any]) -> Any:
+        return self.find(stem, options)
+
+    def leaves(self, params: list[Tensor]) -> list[Tensor]:
+        """The tensors an optimizer is given, from those that hold the values."""
+        return params
+
+    def loss(self, program: LossProgram) -> Iterator[Tensors]:
+        options = {name: _value(value) for name, value in program.options.items()}
+        loss = self.loss_class(program.component, options)
+        inputs = {name: data.torch() for name, data in program.tensors.items()}
+        before = {name: tensor.clone() for name, tensor in inputs.items()}
+        for name in program.differentiate:
+            inputs[name].requires_grad_()
+        value = loss(**options)(*inputs.values())
+        if not isinstance(value, Tensor):
+            raise Broken(f"the value must be a tensor, got {type(value).__name__}")
+        gradients: Tensors = {}
+        if program.differentiate:
+            upstream = torch.tensor(program.upstream_for(value.numel()), dtype=value.dtype).reshape(value.shape)
+            gradients = _gradients(value, {name: inputs[name] for name in program.differentiate}, upstream)
+        for name, tensor in inputs.items():
+            _unchanged(tensor, before[name], name)
+        yield {"value": value.detach(), **{f"grad {name}": gradient for name, gradient in gradients.items()}}
+
+
+class Run:
+    """One optimizer and its schedulers in the middle of a program."""
+
+    def __init__(self, backend: TorchLike, program: OptimizerProgram | ScheduleProgram | TrainingProgram) -> None:
+        self.backend = backend
+        self.program = program
+        self.added: list[Group] = []
+        self.schedules = _schedules(program)
+
+    def build(self, values: list[list[Tensor]]) -> None:
+        """The optimizer and the schedulers, as if for the first time, over parameters with these values."""
+        program = self.program
+        if isinstance(program, ScheduleProgram):
+            optimizer = lookup(self.backend.namespace, "SGD") or torch.optim.SGD
+            lrs = program.lrs or program.base_lrs
+            resumed = [{"initial_lr": base} if program.lrs else {} for base in program.base_lrs]
+            groups = [{"lr": lr, **more} for lr, more in zip(lrs, resumed, strict=True)]
+            options: dict[str, Any] = {"lr": 0.0}
+        else:
+            given = [group.options for group in (*program.groups, *self.added)]
+            groups = [{name: _value(value) for name, value in group.items()} for group in given]
+            options = {name: _value(value) for name, value in program.options.items()}
+            names = {name: None for group in (options, *groups) for name in group}
+            optimizer = self.backend.optimizer_class(program.component, names)
+        self.leaves = [tensor.requires_grad_() for group in values for tensor in group]
+        counts = iter(self.backend.leaves(self.leaves))
+        groups = [{"params": [next(counts) for _ in group], **more} for group, more in zip(values, groups, strict=True)]
+        self.optimizer = optimizer(groups[: len(groups) - len(self.added)], **options)
+        for group in groups[len(groups) - len(self.added) :]:
+            self.optimizer.add_param_group(group)
+        self.schedulers = [
+            self.backend.find(schedule.component, schedule.options)(self.optimizer, **schedule.options)
+            for schedule in self.schedules
+        ]
+
+    @property
+    def params(self) -> list[Tensor]:
+        return [param for group in self.optimizer.param_groups for param in group["params"]]
+
+    def values(self) -> list[list[Tensor]]:
+        return [[param.detach().clone() for param in group["params"]] for group in self.optimizer.param_groups]
+
+    def seen(self) -> Tensors:
+        tensors: Tensors = {}
+        if not isinstance(self.program, ScheduleProgram):
+            tensors = {f"param {i}": param.detach().clone() for i, param in enumerate(self.params)}
+        if self.schedulers:
+            tensors["lr"] = torch.tensor([float(g["lr"]) for g in self.optimizer.param_groups], dtype=torch.float64)
+        return tensors
+
+    def entries(self) -> Iterator[Tensors]:
+        program = self.program
+        if isinstance(program, ScheduleProgram):
+            self.build([[torch.zeros(1)] for _ in program.base_lrs])
+        else:
+            self.build([[param.torch() for param in group.params] for group in program.groups])
+        yield self.seen()
+        for event in program.events:
+            match event:
+                case Step(grads):
+                    self.step(grads)
+                case StepWithClosure(grads, loss):
+                    yield {**self.step(grads, loss), **self.seen()}
+                    continue
+                case SetOption(index, name, value):
+                    self.optimizer.param_groups[index][name] = _value(value)
+                case AddGroup(group):
+                    self.add(group)
+                case ScheduleStep(metric, index):
+                    self.schedule(index, metric)
+                case _:
+                    self.reload()
+            yield self.seen()
+
+    def step(self, grads: tuple[TensorData | None, ...], loss: float | None = None) -> Tensors:
+        """One step; with a loss, through a closure that sets the gradients and returns it."""
+        given = [None if grad is None else grad.torch() for grad in grads]
+        before = [None if grad is None else grad.clone() for grad in given]
+        calls: list[bool] = []
+
+        def closure() -> Tensor:
+            calls.append(torch.is_grad_enabled())
+            for param, grad in zip(self.params, given, strict=True):
+                param.grad = grad
+            return torch.tensor(loss, dtype=torch.float64)
+
+        if loss is None:
+            for param, grad in zip(self.params, given, strict=True):
+                param.grad = grad
+            self.optimizer.step()
+        else:
+            returned = self.optimizer.step(closure)
+            if calls != [True]:
+                raise Broken(f"a closure must be called once, with gradients enabled, got {len(calls)} calls: {calls}")
+            if returned is None:
+                raise Broken("a step with a closure must return the closure's loss, got None")
+        for i, (now, then) in enumerate(zip(given, before, strict=True)):
+            if now is not None and then is not None:
+                _unchanged(now, then, f"the gradient of parameter {i}")
+        return {} if loss is None else {"loss": torch.as_tensor(returned).detach().double()}
+
+    def add(self, group: Group) -> None:
+        leaves = [param.torch().requires_grad_() for param in group.params]
+        options = {name: _value(value) for name, value in group.options.items()}
+        self.leaves += leaves
+        self.optimizer.add_param_group({"params": self.backend.leaves(leaves), **options})
+        self.added.append(group)
+
+    def schedule(self, index: int, metric: float | None) -> None:
+        scheduler = self.schedulers[index]
+        if isinstance(self.program, ScheduleProgram):
+            self.optimizer.step()  # there is nothing to step, but the order is the one a user must keep
+        scheduler.step() if metric is None else scheduler.step(metric)
+        last = [float(lr) for lr in scheduler.get_last_lr()]
+        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        if last != rates:
+            raise Broken(f"get_last_lr must be the optimizer's rates {rates}, got {last}")
+
+    def reload(self) -> None:
+        states = [copy.deepcopy(each.state_dict()) for each in (self.optimizer, *self.schedulers)]
+        self.build(self.values())
+        for each, state in zip((self.optimizer, *self.schedulers), states, strict=True):
+            each.load_state_dict(state)
+
+
+def lookup(namespace: Any, name: str) -> Any:
+    """A class by its bare name, wherever in a torch-shaped namespace it lies; None if it does not."""
+    return next((found for place in PLACES if (found := _at(namespace, place, name)) is not None), None)
+
+
+def _at(namespace: Any, place: str, name: str) -> Any:
+    for part in filter(None, (*place.split("."), name)):
+        namespace = getattr(namespace, part, None)
+    return namespace
+
+
+def _schedules(program: Any) -> tuple[Schedule, ...]:
+    if isinstance(program, ScheduleProgram):
+        return (Schedule(program.component, program.options),)
+    return getattr(program, "schedules", ())
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_value(item) for item in value)
+    return value.torch() if isinstance(value, TensorData) else value
+
+
+def _gradients(value: Tensor, inputs: Tensors, upstream: Tensor) -> Tensors:
+    if not value.requires_grad:
+        raise Broken("the value must be differentiable, got a tensor without a gradient")
+    gradients = torch.autograd.grad(value, list(inputs.values()), upstream, materialize_grads=True)
+    return dict(zip(inputs, gradients, strict=True))
+
+
+def _unchanged(now: Tensor, before: Tensor, name: str) -> None:
+    if not torch.equal(now.detach().nan_to_num(nan=0.5), before.nan_to_num(nan=0.5)):
+        raise Broken(f"inputs must not be changed, and {name} was")
+
+
+def make(path: str) -> TorchLike:
+    """The backend for `package.module[:attribute]`."""
+    module, _, attribute = path.partition(":")
+    if not module:
+        raise UnknownBackend(
+            "backend: torch-like needs a namespace, got nothing; write torch-like:package.module[:attribute]"
+        )
+    namespace: Any = importlib.import_module(module)
+    for part in filter(None, attribute.split(".")):
+        namespace = getattr(namespace, part)
+    return TorchLike(namespace, f"torch-like:{path}", path)

@@ -1,0 +1,220 @@
+"""The command `torchstone`. It imports torch only where a command needs it, so that `list` and `explain` are quick."""
+
+import enum
+import json
+import os
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+
+from torchstone import __version__
+from torchstone.conformance import clauses as spec
+from torchstone.conformance.plugin import PROFILES
+
+NONCONFORMING, MISTAKE, NO_BACKEND = 1, 2, 3
+SHOWN = 5  # failures printed in full; the others are in the results file
+
+app = typer.Typer(
+    help="A touchstone for training code: losses, optimizers and learning-rate schedulers, clause by clause.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+errors = Console(stderr=True)
+
+Profile = enum.StrEnum("Profile", {name: name for name in PROFILES})  # type: ignore[misc]
+What = enum.StrEnum("What", {name: name for name in ("components", "clauses", "backends")})  # type: ignore[misc]
+BACKEND = typer.Option(
+    "--backend", "-b", help="NAME, NAME:REST, torch-like:package.module[:attribute] or package.module:object."
+)
+JSON = typer.Option("--json", help="Print JSON.")
+
+
+def mistake(message: object, code: int = MISTAKE) -> typer.Exit:
+    """Say what is wrong with a call, and leave with its exit code."""
+    errors.print(str(message), style="red", markup=False, highlight=False, soft_wrap=True)
+    return typer.Exit(code)
+
+
+@app.callback(invoke_without_command=True)
+def version(show: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if show:
+        console.print(f"torchstone {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.command()
+def run(
+    backend: Annotated[str, BACKEND] = "torch",
+    component: Annotated[
+        list[str], typer.Option(help="Only this component: a stem or a torch name (repeatable).")
+    ] = [],
+    clause: Annotated[list[str], typer.Option(help="Only this clause, such as adam.3 (repeatable).")] = [],
+    profile: Annotated[Profile, typer.Option(help="How many programs each test plays.")] = Profile("quick"),
+    seed: Annotated[int, typer.Option(help="The same seed gives the same programs.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = min(os.cpu_count() or 1, 8),
+    known: Annotated[Path | None, typer.Option(help="Declared deviations, in place of the backend's own file.")] = None,
+    out: Annotated[Path, typer.Option(help="The folder for results.jsonl and junit.xml.")] = Path("torchstone-results"),
+) -> None:
+    """Test a backend against the spec.
+
+    Exit code 0: it conforms, declared deviations allowed. 1: it does not. 2: the call is mistaken. 3: the backend could not be started.
+    """
+    from torchstone.conformance import results
+
+    try:
+        stems = [spec.component(name).stem for name in component]
+        ids = [spec.clause(id).id for id in clause]
+    except spec.UnknownName as unknown:
+        raise mistake(unknown) from None
+    if known and not known.is_file():
+        raise mistake(f"known: there must be a file of declared deviations, got {known}")
+    file = out / "results.jsonl"
+    file.unlink(missing_ok=True)
+    command = [
+        *(sys.executable, "-m", "pytest", "--pyargs", "torchstone.conformance"),
+        *("-c", str(files("torchstone.conformance") / "pytest.ini"), "-p", "no:cacheprovider", "-p", "no:terminal"),
+        *(f"--backend={backend}", f"--torchstone-profile={profile}", f"--hypothesis-seed={seed}"),
+        *(f"--torchstone-out={out}", f"--junitxml={out / 'junit.xml'}", "--torchstone-quiet"),
+        *(f"--torchstone-component={stem}" for stem in stems),
+        *(f"--torchstone-clause={id}" for id in ids),
+        *([f"--torchstone-known={known}"] if known else []),
+        *(["-n", str(jobs), "--dist", "worksteal"] if jobs > 1 else []),
+    ]
+    try:
+        status = subprocess.run(command, check=False).returncode
+    except KeyboardInterrupt:
+        raise mistake("interrupted: no results were written", 130) from None
+    if status in (MISTAKE, NO_BACKEND) and not file.exists():
+        raise typer.Exit(status)
+    if not file.exists():
+        raise mistake("the suite did not come to an end; what pytest says about it stands above", NONCONFORMING)
+    header, records, footer = results.read(file)
+    if not records and not footer["problems"]:
+        raise mistake("nothing was tested: no clause of these components is among the clauses asked for")
+    raise typer.Exit(show(header, records, footer["problems"], file))
+
+
+def show(header: dict[str, Any], records: list[Any], problems: list[str], file: Path) -> int:
+    """Print what a run found; the exit code."""
+    from torchstone.conformance import failure, results
+
+    bad = [record for record in records if record.outcome in results.BAD]
+    label = f"{header['backend']['name']} {header['backend']['version']}"
+    for record in bad[:SHOWN]:
+        console.rule(f"[bold red]{record.outcome}", style="red")
+        console.print(failure.text(record, label), markup=False, highlight=False, soft_wrap=True)
+    for problem in problems:
+        console.rule("[bold red]the suite itself failed", style="red")
+        console.print(problem, markup=False, highlight=False, soft_wrap=True)
+    if len(bad) > SHOWN:
+        rest = ", ".join(dict.fromkeys(f"{record.component} {record.clause}" for record in bad[SHOWN:]))
+        console.print(f"and {len(bad) - SHOWN} more: {rest}", highlight=False)
+    console.print(results.table(records))
+    counts = results.count(records)
+    said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
+    failed = bool(bad or problems)
+    verdict = "[bold red]does not conform[/]" if failed else "[bold green]conforms[/]"
+    console.print(f"{label} {verdict}: {said}", highlight=False)
+    console.print(f"results: {file}", highlight=False)
+    return NONCONFORMING if failed else 0
+
+
+@app.command("list")
+def list_(
+    what: Annotated[What, typer.Argument(help="components, clauses or backends")],
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """List what there is to test, to cite and to test with."""
+    if what == "components":
+        rows = [
+            {"component": p.stem, "torch": p.torch_name, "kind": p.kind, "clauses": len(p.clauses)}
+            for p in spec.components()
+        ]
+    elif what == "clauses":
+        rows = [{"clause": c.id, "page": c.page, "text": " ".join(c.text.split())} for c in spec.clauses().values()]
+    else:
+        from torchstone.conformance.backend import names
+
+        rows = [{"backend": name} for name in names()]
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    table = Table(*rows[0], header_style="bold")
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    console.print(table, highlight=False)
+
+
+@app.command()
+def explain(id: Annotated[str, typer.Argument(metavar="CLAUSE", help="such as adam.3")]) -> None:
+    """Show a clause, the reference line that says it in code, and the tests that hold a backend to it."""
+    try:
+        clause = spec.clause(id)
+    except spec.UnknownName as unknown:
+        raise mistake(unknown) from None
+    console.print(Markdown(f"**{clause.id}** {clause.text}\n\n{clause.notes}"))
+    console.print(f"\nspec/{clause.page}", style="dim", highlight=False)
+    for title, package, mark in (
+        ("reference", "torchstone.reference", lambda line: f"  # {id}" in line and _ends(line, id)),
+        ("tests", "torchstone.conformance", lambda line: f"def test_{id.replace('.', '_')}_" in line),
+    ):
+        found = [(path, line) for path, line in _lines(package) if mark(line)]
+        for path, line in found:
+            console.print(f"{title}: {path}\n    {line.strip()}", highlight=False, markup=False)
+
+
+def _ends(line: str, id: str) -> bool:
+    return id in line.rpartition("#")[2].replace(",", " ").split()
+
+
+def _lines(package: str) -> list[tuple[str, str]]:
+    root = Path(str(files(package)))
+    return [
+        (f"{root.name}/{path.relative_to(root)}:{number}", line)
+        for path in sorted(root.rglob("*.py"))
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+    ]
+
+
+@app.command()
+def replay(
+    file: Annotated[Path, typer.Argument(metavar="PROGRAM.json", help="A program as JSON; - for standard input.")],
+    backend: Annotated[str, BACKEND] = "torch",
+) -> None:
+    """Play one program on a backend and say whether the reference agrees. Exit code 1 where it does not."""
+    from torchstone.conformance import backend as backends
+    from torchstone.conformance import failure, player, program, results
+
+    try:
+        text = sys.stdin.read() if str(file) == "-" else file.read_text("utf-8")
+        read = program.from_json(json.loads(text))
+        if not isinstance(read, program.Program):
+            raise ValueError(f"it must be an object with a kind of program, got {type(read).__name__}")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise mistake(f"replay: {file} must hold a program as JSON: {error}") from None
+    try:
+        chosen = backends.load(backend)
+    except backends.UnknownBackend as unknown:
+        raise mistake(unknown) from None
+    verdict = player.Player(chosen).verdict_on(read)
+    console.print(failure.compact(program.to_json(read)), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{verdict.outcome}: {failure.sentence(verdict)}", highlight=False, markup=False, soft_wrap=True)
+    if verdict.outcome in results.BAD:
+        raise typer.Exit(NONCONFORMING)
+
+
+def main() -> None:
+    app(prog_name="torchstone")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Declared deviations: where a backend is known to differ, why, and the stored program that shows it.
+
+A file `NAME.known.toml` holds `[[deviation]]` tables with `clause`, `reason` and `program` (JSON), and where they help
+`component` (for a general clause), `link`, `backends` (the names it holds for) and `where`: the part of a program's JSON
+form that the failing programs have in common. A table must hold entry by entry, a list holds if one of its items
+does, an event matches by its kind. Without `where`, every failure of the clause is taken to be this one.
+"""
+
+import json
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torchstone.conformance.clauses import clause
+from torchstone.conformance.program import Program, from_json, to_json
+
+FIELDS = {"clause", "component", "reason", "link", "backends", "where", "program"}
+
+
+class BadDeviation(Exception):
+    """A table of a known file is not as it should be; the message names the file, the table and the rule."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """One declared deviation."""
+
+    clause: str
+    component: str
+    reason: str
+    program: Program
+    link: str = ""
+    backends: tuple[str, ...] = ()
+    where: dict[str, Any] = field(default_factory=dict)
+
+    def covers(self, program: Program | None) -> bool:
+        """Whether a failing program is one of those the deviation describes."""
+        return program is not None and (not self.where or _matches(self.where, to_json(program)))
+
+
+def read(path: Path) -> list[Deviation]:
+    """The deviations that a file declares."""
+    found = []
+    for number, table in enumerate(tomllib.loads(path.read_text("utf-8")).get("deviation", []), 1):
+        where = f"{path.name}: deviation {number}"
+        missing = {"clause", "reason", "program"} - set(table)
+        if missing or set(table) - FIELDS:
+            raise BadDeviation(
+                f"{where}: the fields are {', '.join(sorted(FIELDS))}, of which clause, reason and program must be there; "
+                f"got {', '.join(sorted(table))}"
+            )
+        program = from_json(json.loads(table.pop("program")))
+        stem = clause(table["clause"]).stem
+        if table.setdefault("component", program.component) != program.component:
+            raise BadDeviation(
+                f"{where}: the stored program must be one of {table['component']}, got {program.component}"
+            )
+        if stem not in (program.component, "loss", "optimizer", "scheduler", "training", "accuracy"):
+            raise BadDeviation(
+                f"{where}: clause {table['clause']} must be about the program, got one of {program.component}"
+            )
+        found.append(Deviation(program=program, **{**table, "backends": tuple(table.get("backends", ()))}))
+    return found
+
+
+def _matches(pattern: Any, value: Any) -> bool:
+    if isinstance(value, list) and not isinstance(pattern, list):
+        return any(_matches(pattern, item) for item in value)
+    if isinstance(pattern, list):
+        return any(_matches(item, value) for item in pattern)
+    if isinstance(pattern, dict) and isinstance(value, dict):
+        return all(name in value and _matches(item, value[name]) for name, item in pattern.items())
+    if isinstance(value, dict):
+        return bool(pattern == value.get("kind"))
+    return type(pattern) is type(value) and bool(pattern == value)

@@ -1,0 +1,167 @@
+"""How the reference plays a program: in float64 for the judge, with or without random rounding, or in a dtype of its own."""
+
+import importlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from torchstone.conformance.program import (
+    AddGroup,
+    Group,
+    LossProgram,
+    OptimizerProgram,
+    Program,
+    ScheduleProgram,
+    ScheduleStep,
+    SetOption,
+    Step,
+    StepWithClosure,
+    TensorData,
+    TrainingProgram,
+    is_float,
+)
+from torchstone.conformance.rounding import DOUBLE, Rounding, Scalar, scalar
+from torchstone.conformance.trace import Entry, Refusal, Trace
+from torchstone.reference import loss as losses
+from torchstone.reference.optimizer import Optimizer
+from torchstone.reference.scheduler import Scheduler
+
+LEGACY = ("size_average", "reduce")
+Lift = Callable[[float, float], Any]  # a number and the unit roundoff of what is computed from it
+
+
+def play(program: Program, dtype: torch.dtype | None = torch.float64) -> Trace:
+    """The reference's trace: in `dtype`, or in the program's own dtypes and layouts when it is None."""
+    return _trace(program, dtype, lambda number, unit: number)
+
+
+def play_rounded(program: Program, run: int) -> Trace:
+    """The trace in float64 with the random rounding errors of the program's dtype; `run` chooses which."""
+    rounding = Rounding(getattr(torch, program.dtype), run)
+
+    def lift(number: float, unit: float) -> Any:
+        """Numbers are computed with in float64, unless they came as tensors of another dtype."""
+        narrow = unit > DOUBLE
+        return scalar(torch.tensor(number, dtype=torch.float64), unit) if narrow else Scalar(number, rounding)
+
+    with rounding:
+        return _trace(program, torch.float64, lift)
+
+
+def _trace(program: Program, dtype: torch.dtype | None, lift: Lift) -> Trace:
+    entries: list[Entry] = []
+    steps = _loss(program, dtype) if isinstance(program, LossProgram) else _run(program, dtype, lift)
+    try:
+        for tensors in steps:
+            entries.append(Entry(tensors))
+    except ValueError as error:
+        entries.append(Entry(refusal=Refusal(type(error).__name__, str(error))))
+    return Trace(tuple(entries))
+
+
+def rule(kind: str, component: str) -> Any:
+    """The reference module of a component."""
+    return importlib.import_module(f"torchstone.reference.{kind}.{component}")
+
+
+def _tensor(data: TensorData, dtype: torch.dtype | None) -> Tensor:
+    return data.torch(dtype if is_float(data.dtype) else None)
+
+
+def _loss(program: LossProgram, dtype: torch.dtype | None) -> Iterator[dict[str, Tensor]]:
+    function = getattr(rule("losses", program.component), program.component)
+    options = {
+        name: _tensor(value, dtype) if isinstance(value, TensorData) else value
+        for name, value in program.options.items()
+    }
+    if any(name in options for name in LEGACY):
+        options["reduction"] = losses.legacy_reduction(*(options.pop(name, None) for name in LEGACY))
+    tensors = {name: _tensor(data, dtype) for name, data in program.tensors.items()}
+
+    def upstream(value: Tensor) -> Tensor:
+        given = torch.tensor(program.upstream_for(value.numel()), dtype=getattr(torch, program.dtype))
+        return given.to(value.dtype).view(value.shape)
+
+    value, gradients = losses.value_and_gradients(
+        lambda **inputs: function(**inputs, **options), tensors, program.differentiate, upstream
+    )
+    yield {"value": value, **{f"grad {name}": gradient for name, gradient in gradients.items()}}
+
+
+def _lifted(value: Any, lift: Lift) -> Any:
+    """An option as the reference takes it: its numbers through `lift`, with the precision they are computed with."""
+    if isinstance(value, TensorData):
+        tensor = value.torch(torch.float64)
+        return lift(tensor.item(), torch.finfo(getattr(torch, value.dtype)).eps / 2) if tensor.numel() == 1 else tensor
+    if isinstance(value, tuple):
+        return tuple(_lifted(item, lift) for item in value)
+    return lift(value, DOUBLE) if isinstance(value, float) else value
+
+
+def _options(options: Any, lift: Lift) -> dict[str, Any]:
+    return {name: _lifted(value, lift) for name, value in options.items()}
+
+
+def _run(
+    program: OptimizerProgram | ScheduleProgram | TrainingProgram, dtype: torch.dtype | None, lift: Lift
+) -> Iterator[dict[str, Tensor]]:
+    """The entries of a program with events: after construction and after each event."""
+    optimizer: Optimizer | None = None
+    if not isinstance(program, ScheduleProgram):
+
+        def group(given: Group) -> tuple[list[Tensor], dict[str, Any]]:
+            return [_tensor(param, dtype) for param in given.params], _options(given.options, lift)
+
+        optimizer = Optimizer(
+            rule("optimizers", program.component), [group(g) for g in program.groups], **_options(program.options, lift)
+        )
+    schedulers = _schedulers(program, optimizer, lift)
+
+    def seen(**more: float) -> dict[str, Tensor]:
+        tensors = {f"param {i}": param for i, param in enumerate(optimizer.params)} if optimizer else {}
+        if schedulers:
+            rates = [group.options["lr"] for group in optimizer.groups] if optimizer else schedulers[0].lrs
+            tensors["lr"] = torch.stack([torch.as_tensor(lr, dtype=torch.float64) for lr in rates])
+        return tensors | {name: torch.tensor(number, dtype=torch.float64) for name, number in more.items()}
+
+    yield seen()
+    for event in program.events:
+        more = {}
+        match event:
+            case Step(grads) | StepWithClosure(grads) if optimizer:
+                optimizer.step([None if grad is None else _tensor(grad, dtype) for grad in grads])
+                if isinstance(event, StepWithClosure):
+                    more = {"loss": event.loss}
+            case SetOption(index, name, value) if optimizer:
+                optimizer.groups[index].options[name] = _lifted(value, lift)
+            case AddGroup(added) if optimizer:
+                optimizer.add_group(*group(added))
+            case ScheduleStep(metric, index):
+                if optimizer:
+                    schedulers[index].lrs = [group.options["lr"] for group in optimizer.groups]
+                schedulers[index].step(metric)
+                _write(schedulers[index], optimizer)
+        yield seen(**more)
+
+
+def _schedulers(program: Any, optimizer: Optimizer | None, lift: Lift) -> list[Scheduler]:
+    if isinstance(program, ScheduleProgram):
+        lrs = None if program.lrs is None else [lift(lr, DOUBLE) for lr in program.lrs]
+        base_lrs = [lift(lr, DOUBLE) for lr in program.base_lrs]
+        return [Scheduler(rule("schedulers", program.component), base_lrs, lrs=lrs, **_options(program.options, lift))]
+    schedulers = []
+    for schedule in getattr(program, "schedules", ()):
+        assert optimizer is not None
+        base_lrs = [group.options["lr"] for group in optimizer.groups]
+        schedulers.append(
+            Scheduler(rule("schedulers", schedule.component), base_lrs, **_options(schedule.options, lift))
+        )
+        _write(schedulers[-1], optimizer)
+    return schedulers
+
+
+def _write(scheduler: Scheduler, optimizer: Optimizer | None) -> None:
+    for group, lr in zip(optimizer.groups if optimizer else (), scheduler.lrs, strict=False):
+        group.options["lr"] = lr

@@ -1,0 +1,135 @@
+"""What a test is handed as `play`: it plays programs on the backend, judges them, and keeps the ledger of the test."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import NoReturn
+
+from hypothesis import reject
+from torch import Tensor
+
+from torchstone.conformance.backend import Backend, Broken, Unsupported
+from torchstone.conformance.judge import Judge, Verdict
+from torchstone.conformance.known import Deviation
+from torchstone.conformance.program import Program
+from torchstone.conformance.trace import Trace
+
+
+class Nonconformance(AssertionError):
+    """The backend failed in a way that left nothing to compare."""
+
+
+@dataclass
+class Ledger:
+    """What was counted during one test, by the dtype of the programs."""
+
+    counts: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    worst: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    failures: dict[str, Verdict] = field(default_factory=dict)  # the last failing program of each dtype: the smallest
+    reasons: Counter[str] = field(default_factory=Counter)  # why programs were unsupported
+    backend_seconds: float = 0.0
+
+
+class Player:
+    """Plays programs on one backend for one test."""
+
+    def __init__(self, backend: Backend, known: Sequence[Deviation] = ()) -> None:
+        self.backend = backend
+        self.known = known
+        self.judge = Judge()
+        self.ledger = Ledger()
+        self.program: Program | None = None  # what was played last
+        self.verdict: Verdict | None = None  # what was judged last
+
+    def __call__(self, program: Program) -> Trace:
+        """The backend's trace. A program that it does not support is dropped and counted; a crash fails the test."""
+        trace = self._play(program)
+        if trace.refusal:
+            self._broken(program, f"it must be accepted, and raised {trace.refusal.error}: {trace.refusal.message}")
+        return trace
+
+    def conforms(self, program: Program) -> Verdict:
+        """Does everything that comes out agree with the reference?"""
+        return self._count(self.judge.conforms(program, self._play(program)))
+
+    def agree(
+        self,
+        program: Program,
+        name: str,
+        expected: Tensor | float,
+        *,
+        also: Sequence[Program] = (),
+        after: int = -1,
+    ) -> Verdict:
+        """Does one output of the program equal `expected`, within its budget?
+
+        `name` is `value`, `grad input`, `param 0`, `lr` ...; `after` picks the event. `also` names the programs that
+        `expected` was computed from on the backend, whose budgets are added.
+        """
+        trace = self._play(program)
+        return self._count(self.judge.agree(program, trace, name, expected, tuple(also), after))
+
+    def refuses(self, program: Program, after: int = 0) -> Verdict:
+        """Is the program refused: at construction (or, for a loss, at its first use), or at event number `after`?"""
+        return self._count(self.judge.refuses(program, self._play(program), after))
+
+    def _play(self, program: Program) -> Trace:
+        self.program, self.verdict = program, None
+        counts = self.ledger.counts[program.dtype]
+        start = perf_counter()
+        try:
+            trace = self.backend.play(program)
+        except Unsupported as reason:
+            counts["unsupported"] += 1
+            self.ledger.reasons[str(reason)] += 1
+            reject()
+        except Exception as error:
+            self._broken(program, broken_rule(error))
+        finally:
+            self.ledger.backend_seconds += perf_counter() - start
+        if not isinstance(trace, Trace) or not trace.entries:
+            self._broken(program, f"play must return a Trace with entries, got {type(trace).__name__}")
+        counts["programs"] += 1
+        return trace
+
+    def _broken(self, program: Program, rule: str) -> NoReturn:
+        self.verdict = Verdict("error", program, rule=rule)
+        raise Nonconformance(rule)
+
+    def _count(self, verdict: Verdict) -> Verdict:
+        self.verdict = verdict
+        if verdict:
+            counts, dtype = self.ledger.counts[verdict.program.dtype], verdict.program.dtype
+            counts["comparisons"] += verdict.comparisons
+            counts["inconclusive"] += verdict.outcome == "inconclusive"
+            self.ledger.worst[dtype] = max(self.ledger.worst[dtype], verdict.worst)
+        return verdict
+
+    def failed(self, error: BaseException) -> bool:
+        """Book a failing program. False where a declared deviation covers it."""
+        verdict = self.verdict
+        if verdict is None or verdict:
+            assert self.program is not None
+            outcome = "fail" if isinstance(error, AssertionError) else "error"
+            message = str(error).split("\n")[0] or type(error).__name__
+            verdict = Verdict(outcome, self.program, rule=message)
+        if any(deviation.covers(verdict.program) for deviation in self.known):
+            self.ledger.counts[verdict.program.dtype]["known"] += 1
+            return False
+        self.ledger.failures[verdict.program.dtype] = verdict
+        return True
+
+    def verdict_on(self, program: Program) -> Verdict:
+        """The verdict on one program outside of a test: whether the reference agrees."""
+        try:
+            return self.judge.conforms(program, self.backend.play(program))
+        except Unsupported as reason:
+            return Verdict("unsupported", program, rule=str(reason))
+        except Exception as error:
+            return Verdict("error", program, rule=broken_rule(error))
+
+
+def broken_rule(error: Exception) -> str:
+    """What a backend that raised did wrong, in words."""
+    return str(error) if isinstance(error, Broken) else f"it must not crash, and raised {type(error).__name__}: {error}"

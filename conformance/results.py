@@ -1,0 +1,228 @@
+"""Results: one record per clause, component and dtype; the file they are written to; the table a person reads."""
+
+import dataclasses
+import json
+import os
+import platform
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import rich.progress
+from rich.console import Console
+from rich.table import Table
+
+from torchstone import __version__
+from torchstone.conformance.backend import Backend, name_of
+from torchstone.conformance.clauses import clauses, component, components
+from torchstone.conformance.judge import FLOOR, RUNS, SAFETY, Verdict
+from torchstone.conformance.program import to_json
+
+OUTCOMES = ("pass", "fail", "error", "known", "fixed", "inconclusive", "vacuous", "unsupported", "blocked")
+BAD = ("fail", "error", "fixed")
+EDITION = "2026.1"
+PHASES = ("generation", "backend", "reference", "judge")
+
+
+@dataclass
+class Record:
+    """What one clause says about one component in one dtype."""
+
+    clause: str
+    component: str
+    dtype: str
+    outcome: str
+    programs: int = 0
+    comparisons: int = 0
+    inconclusive: int = 0
+    unsupported: int = 0
+    worst: float = 0.0
+    seconds: dict[str, float] = field(default_factory=dict)
+    reason: str = ""
+    rule: str = ""
+    place: str = ""
+    expected: float | None = None
+    actual: float | None = None
+    budget: float | None = None
+    program: Any = None
+    script: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON, with what says nothing left out."""
+        fields = {name: to_json(value) for name, value in dataclasses.asdict(self).items()}
+        needed = ("clause", "component", "dtype", "outcome", "programs", "comparisons", "worst", "seconds")
+        return {name: value for name, value in fields.items() if name in needed or value not in (0, "", None)}
+
+    @classmethod
+    def from_json(cls, fields: dict[str, Any]) -> "Record":
+        return cls(**fields)
+
+    @property
+    def order(self) -> tuple[int, str, str]:
+        """Records are in the order of the spec, whatever the order they were made in."""
+        return list(clauses()).index(self.clause), self.component, self.dtype
+
+
+def records(clause: str, stem: str, player: Any, seconds: float) -> list[Record]:
+    """The records of one test, from its ledger."""
+    from torchstone.conformance.failure import script
+
+    ledger, judge = player.ledger, player.judge
+    spent = {
+        "generation": seconds - ledger.backend_seconds - judge.reference_seconds - judge.judge_seconds,
+        "backend": ledger.backend_seconds,
+        "reference": judge.reference_seconds,
+        "judge": judge.judge_seconds,
+    }
+    again = [(known, player.verdict_on(known.program).outcome) for known in player.known]
+    held = {known.program.dtype: known for known, outcome in again if outcome in BAD}
+    gone = {known.program.dtype: known for known, outcome in again if outcome in ("pass", "inconclusive")}
+    played = sum(counts["programs"] for counts in ledger.counts.values())
+    found = []
+    for dtype in sorted({*ledger.counts, *ledger.failures, *held, *gone}) or [""]:
+        counts, verdict = ledger.counts[dtype], ledger.failures.get(dtype)
+        share = counts["programs"] / played if played else 1.0
+        record = Record(
+            clause,
+            stem,
+            dtype,
+            _outcome(counts, verdict, dtype in held, dtype in gone),
+            counts["programs"],
+            counts["comparisons"],
+            counts["inconclusive"],
+            counts["unsupported"],
+            ledger.worst[dtype],
+            {phase: round(time * share, 4) for phase, time in spent.items()},
+        )
+        if verdict:
+            record.rule, record.place, record.worst = verdict.rule, verdict.place, verdict.worst
+            record.expected, record.actual, record.budget = verdict.expected, verdict.actual, verdict.budget
+            record.program = to_json(verdict.program)
+            record.script = script(player.backend, verdict, clause)
+        elif record.outcome in ("known", "fixed"):
+            deviation = held.get(dtype) or gone.get(dtype) or player.known[0]
+            record.reason, record.program = deviation.reason, to_json(deviation.program)
+        elif record.outcome == "unsupported":
+            record.reason = next(iter(sorted(ledger.reasons)), "")
+        found.append(record)
+    return found
+
+
+def _outcome(counts: Counter[str], verdict: Verdict | None, held: bool, gone: bool) -> str:
+    if verdict:
+        return verdict.outcome
+    if gone:
+        return "fixed"
+    if held or counts["known"]:
+        return "known"
+    if counts["comparisons"]:
+        return "pass"
+    if counts["inconclusive"]:
+        return "inconclusive"
+    return "vacuous" if counts["programs"] or not counts["unsupported"] else "unsupported"
+
+
+def header(backend: Backend, **settings: Any) -> dict[str, Any]:
+    """The first line of a results file: what was tested, with what, and how."""
+    return {
+        "torchstone": __version__,
+        "edition": EDITION,
+        "backend": {"name": name_of(backend), "version": str(getattr(backend, "version", "unknown"))},
+        "settings": settings,
+        "budget": {"safety": SAFETY, "floor": FLOOR, "runs": RUNS},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "numpy", "hypothesis", "pytest")},
+        },
+        "platform": platform.platform(),
+    }
+
+
+def write(path: Path, header: dict[str, Any], found: Sequence[Record], problems: Sequence[str]) -> None:
+    """Write a results file whole or not at all: a header, the records, and a footer that shows it was not cut off."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ordered = sorted(found, key=lambda record: record.order)
+    footer = {"end": len(ordered), "outcomes": dict(count(ordered)), "problems": list(problems)}
+    lines = [header, *(record.to_json() for record in ordered), footer]
+    temporary = path.with_suffix(".partial")
+    temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    os.replace(temporary, path)
+
+
+class CutOff(Exception):
+    """A results file has no footer, or one that does not fit: it was cut off."""
+
+
+def read(path: Path) -> tuple[dict[str, Any], list[Record], dict[str, Any]]:
+    """The header, the records and the footer of a results file. Raises `CutOff` where the footer is missing."""
+    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    if len(lines) < 2 or lines[-1].get("end") != len(lines) - 2:
+        raise CutOff(f"results: the file must end with a footer that counts its records, got {path}; run again")
+    return lines[0], [Record.from_json(line) for line in lines[1:-1]], lines[-1]
+
+
+def count(found: Iterable[Record]) -> Counter[str]:
+    """How many records there are of each outcome, in the order of `OUTCOMES`."""
+    counts = Counter(record.outcome for record in found)
+    return Counter({outcome: counts[outcome] for outcome in OUTCOMES if counts[outcome]})
+
+
+def table(found: Sequence[Record]) -> Table:
+    """Outcomes by component."""
+    seen = [outcome for outcome in OUTCOMES if any(record.outcome == outcome for record in found)]
+    shown = Table(title="clause x dtype, by component", header_style="bold", title_style="dim", show_footer=True)
+    counts = count(found)
+    shown.add_column("component", "all")
+    for outcome in seen:
+        shown.add_column(outcome, str(counts[outcome]), justify="right", style=STYLES.get(outcome, ""))
+    shown.add_column("programs", f"{sum(record.programs for record in found):,}", justify="right")
+    shown.add_column("comparisons", f"{sum(record.comparisons for record in found):,}", justify="right")
+    shown.add_column("worst error / budget", justify="right")
+    for stem in [page.stem for page in components()]:
+        own = [record for record in found if record.component == stem]
+        if own:
+            counts = count(own)
+            worst = max(float(record.worst) for record in own)
+            shown.add_row(
+                stem,
+                *(str(counts[outcome] or "") for outcome in seen),
+                f"{sum(record.programs for record in own):,}",
+                f"{sum(record.comparisons for record in own):,}",
+                f"{worst:.2f}",
+            )
+    return shown
+
+
+STYLES = {"pass": "green", "fail": "bold red", "error": "bold red", "fixed": "bold red", "known": "yellow"}
+
+
+class Progress:
+    """A progress bar on a terminal, and nothing elsewhere."""
+
+    def __init__(self, title: str, total: int) -> None:
+        console = Console(stderr=True)
+        self._bar = rich.progress.Progress(
+            rich.progress.TextColumn("[bold]{task.description}"),
+            rich.progress.BarColumn(),
+            rich.progress.MofNCompleteColumn(),
+            rich.progress.TimeElapsedColumn(),
+            rich.progress.TextColumn("[red]{task.fields[note]}"),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._task = self._bar.add_task(title, total=total or None, note="")
+        self._bar.start()
+
+    def total(self, count: int) -> None:
+        self._bar.update(self._task, total=count)
+
+    def advance(self, note: str) -> None:
+        self._bar.update(self._task, advance=1, note=note)
+
+    def close(self) -> None:
+        self._bar.stop()

@@ -1,0 +1,188 @@
+"""Random rounding: the model of spec/accuracy.md as a torch dispatch mode.
+
+Inside `with Rounding(...)` every inexact elementary operation on float64 tensors gets the error that the dtype under test
+could have given it. What several such runs spread over is what an honest implementation may be off by.
+"""
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# Signs at random, magnitudes between one half and one: drawn once, read from a different place by every run.
+_random = np.random.default_rng(0)
+_size = 1 << 16
+NOISE = _random.choice((-1.0, 1.0), _size) * _random.uniform(0.5, 1.0, _size)
+
+DOUBLE = torch.finfo(torch.float64).eps / 2
+
+# Operations with no rounding error: they move, select or compare numbers, or change only signs.
+EXACT = frozenset(
+    """
+    abs alias amax amin arange argmax argmin as_strided bitwise_and bitwise_not bitwise_or broadcast_tensors cat ceil clamp clamp_max clamp_min clone
+    constant_pad_nd copy copy_ detach diagonal empty empty_like empty_strided eq expand fill fill_ flip floor full full_like gather ge gt
+    index index_select is_same_size isfinite isinf isnan item le lift lift_fresh logical_and logical_not logical_or
+    lt masked_fill max maximum min minimum narrow ne neg new_empty new_empty_strided new_full new_ones new_zeros ones
+    ones_like permute repeat relu round scalar_tensor scatter select select_backward sgn sign signbit slice slice_backward sort split
+    squeeze stack t transpose unbind unsqueeze value_selecting_reduction_backward view view_as where zero_ zeros
+    zeros_like _local_scalar_dense _reshape_alias _to_copy _unsafe_view
+    """.split()
+)
+# Operations whose error depends on an order of summation nobody prescribes: their inputs are perturbed.
+REDUCTIONS = frozenset(
+    "sum mean prod cumsum logsumexp norm linalg_vector_norm var std mm bmm addmm dot mv nansum".split()
+)
+# Operations that reach infinity from finite arguments at a pole, and not because a number is too large.
+POLES = frozenset("log log1p log2 log10 reciprocal rsqrt div pow digamma lgamma xlogy".split())
+
+
+class Rounding(TorchDispatchMode):
+    """Perturb by the roundoff of `dtype`. `run` chooses the noise; the same `run` gives the same numbers."""
+
+    def __init__(self, dtype: torch.dtype, run: int) -> None:
+        super().__init__()
+        info = torch.finfo(dtype)
+        self.unit_roundoff = info.eps / 2
+        self.tiny = info.tiny
+        self.largest = info.max
+        self.position = (run * 7919) % _size
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Nothing here is ever compiled, and the guard for it would cost an import of seconds and more than the noise."""
+        return False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name, kind, mutable = _kind(func)
+        if kind == "exact":
+            result = func(*args, **(kwargs or {}))
+            if name == "lift_fresh" and result.dim() == 0:
+                scalar(result)  # a number that enters a computation is a scalar and not data
+            return result
+        inputs = [arg for arg in args if isinstance(arg, Tensor)]
+        unit = _unit(inputs)
+        if kind == "reduction" and inputs:
+            growth = (unit or self.unit_roundoff) * (1 + math.log2(max(1, _reduced(args))))
+            args = tuple(
+                self.moved(arg, growth) if isinstance(arg, Tensor) and arg.is_floating_point() else arg for arg in args
+            )
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and result.is_floating_point():
+            self.perturb(result.numpy(), unit or self.unit_roundoff, name, inputs)
+            if unit and not mutable:
+                scalar(result, unit)
+        return result
+
+    def moved(self, exact: Tensor, unit: float) -> Tensor:
+        """A perturbed copy."""
+        copy = exact.detach().clone(memory_format=torch.contiguous_format)
+        self.perturb(copy.numpy(), unit, "mul", [copy])
+        return copy
+
+    def perturb(self, values: Any, unit: float, name: str, inputs: list[Tensor]) -> None:
+        """Move, in place, by up to `unit` relatively and by the smallest normal number absolutely, never across zero.
+
+        What exceeds the largest number of the dtype may become infinite or stay there: half of the runs do each.
+        """
+        if not values.size:
+            return
+        values = values.reshape(1) if values.ndim == 0 else values
+        noise = self.noise(values.size).reshape(values.shape)
+        size = np.abs(values)
+        moves = size > 0  # an exact zero stays one
+        if not size.max() < self.largest / 2:
+            self._beyond(size, values, noise, name, inputs)
+            moves &= np.isfinite(size)
+            size[~moves] = 0.0
+        step = size * unit
+        step += self.tiny
+        step *= noise
+        step += size
+        np.copysign(np.maximum(step, 0.0, out=step), values, out=step)
+        np.copyto(values, step, where=moves)
+
+    def _beyond(self, size: Any, values: Any, noise: Any, name: str, inputs: list[Tensor]) -> None:
+        """Decide what becomes of numbers too large for the dtype; what was infinite or NaN before stays as it is."""
+        beyond = (size > self.largest) & np.isfinite(values)
+        if name not in POLES and all(bool(tensor.isfinite().all()) for tensor in inputs):
+            beyond |= np.isinf(values)
+        size[beyond] = np.where(noise[beyond] > 0, np.inf, self.largest)
+        values[beyond] = np.copysign(size[beyond], values[beyond])
+
+    def noise(self, count: int) -> Any:
+        """The next `count` numbers of the pool, from its start again where it ends."""
+        if count > _size:
+            return np.resize(NOISE, count)
+        if self.position + count > _size:
+            self.position = (self.position + count) % 97
+        self.position += count
+        return NOISE[self.position - count : self.position]
+
+
+@cache
+def _kind(func: Any) -> tuple[str, str, bool]:
+    """The name of an operation, how its error is modelled, and whether it writes into its first argument."""
+    name = func.overloadpacket.__name__
+    kind = "exact" if name in EXACT else "reduction" if name in REDUCTIONS else "elementwise"
+    return name, kind, func._schema.is_mutable
+
+
+def _unit(inputs: list[Tensor]) -> float | None:
+    """The unit roundoff of an operation on scalars alone, the coarsest of theirs; None where there are data among them."""
+    coarsest = 0.0
+    for tensor in inputs:
+        unit = getattr(tensor, "unit_roundoff", None)
+        if unit is None:
+            return None
+        coarsest = max(coarsest, unit)
+    return coarsest or None
+
+
+class Scalar(float):
+    """A number computed with in float64, whatever the dtype of the data: its arithmetic has that rounding."""
+
+    rounding: Rounding
+
+    def __new__(cls, value: float, rounding: Rounding) -> "Scalar":
+        number = super().__new__(cls, value)
+        number.rounding = rounding
+        return number
+
+    def __neg__(self) -> "Scalar":
+        return Scalar(-float(self), self.rounding)
+
+
+def _rounding(name: str) -> Any:
+    exact = getattr(float, name)
+
+    def operation(self: Scalar, other: Any) -> Any:
+        result = exact(self, other)
+        if not isinstance(result, float):
+            return result  # NotImplemented: the other operand is a tensor, which knows what to do
+        return Scalar(result + result * DOUBLE * float(self.rounding.noise(1)[0]), self.rounding)
+
+    return operation
+
+
+for _name in ("add", "sub", "mul", "truediv", "pow"):
+    setattr(Scalar, f"__{_name}__", _rounding(f"__{_name}__"))
+    setattr(Scalar, f"__r{_name}__", _rounding(f"__r{_name}__"))
+
+
+def scalar(tensor: Tensor, unit_roundoff: float = DOUBLE) -> Tensor:
+    """Mark a tensor of no dimensions as a scalar: what is computed from scalars alone has their precision."""
+    tensor.unit_roundoff = unit_roundoff  # type: ignore[attr-defined]
+    return tensor
+
+
+def _reduced(args: tuple[Any, ...]) -> int:
+    """How many terms a reduction adds up for one element of its result."""
+    shape = args[0].shape
+    if len(args) > 1 and isinstance(args[1], Tensor):
+        return int(shape[-1]) if shape else 1
+    dims = args[1] if len(args) > 1 and isinstance(args[1], list | tuple | int) and args[1] != [] else range(len(shape))
+    return math.prod(shape[dim] for dim in ([dims] if isinstance(dims, int) else dims)) if shape else 1

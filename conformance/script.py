@@ -1,0 +1,167 @@
+"""Writes a program as a script that needs only torch and the class under test."""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from torchstone.conformance.judge import Verdict
+from torchstone.conformance.program import (
+    AddGroup,
+    Group,
+    LossProgram,
+    SaveAndReload,
+    ScheduleProgram,
+    ScheduleStep,
+    SetOption,
+    Step,
+    StepWithClosure,
+    TensorData,
+)
+
+Import = Callable[[str], tuple[str, str]]  # a component -> the line that imports its class, and the class's name
+
+
+def torch_script(verdict: Verdict, title: str, imported: Import) -> str:
+    """A script that plays the program of a verdict and raises AssertionError where the verdict found fault."""
+    program = verdict.program
+    line, name = imported(program.component)
+    lines = [f'"""{title}"""', "", "import copy", "", "import torch", line]
+    body = list(_loss(program, name) if isinstance(program, LossProgram) else _run(program, name, imported, lines))
+    if not any("copy." in each for each in body):
+        lines.remove("import copy")
+    if verdict.expected is None and "must be refused" in verdict.rule:
+        lines += ["", "try:", *(f"    {each}" if each else "" for each in body)]
+        lines += ["except (ValueError, TypeError, IndexError, RuntimeError) as error:", '    print("refused:", error)']
+        lines += ["else:", f"    raise AssertionError({verdict.rule!r})"]
+    else:
+        lines += ["", *body, *_check(verdict)]
+    return "\n".join(lines) + "\n"
+
+
+def _check(verdict: Verdict) -> Iterator[str]:
+    """The comparison: the element the judge found, its expected value, and its budget."""
+    if verdict.at is None:
+        yield f"raise AssertionError({verdict.rule!r})"
+        return
+    assert verdict.expected is not None and verdict.actual is not None
+    index, name, element = verdict.at
+    if isinstance(verdict.program, LossProgram):
+        found = "value" if name == "value" else name.removeprefix("grad ") + ".grad"
+    else:
+        found = f"trace[{index}][{name!r}]"
+    yield f"actual = {found}.detach(){list(element) if element else ''}.item()"
+    if math.isfinite(verdict.expected):
+        yield f"expected, budget = {verdict.expected!r}, {verdict.budget!r}"
+        yield 'print(f"expected {expected}, got {actual}: off by {abs(actual - expected)}, allowed is {budget}")'
+        yield "assert abs(actual - expected) <= budget"
+    else:
+        same = "actual != actual" if math.isnan(verdict.expected) else f"actual == float({str(verdict.expected)!r})"
+        yield f'print("expected {verdict.expected}, got", actual)'
+        yield f"assert {same}"
+
+
+def _tensor(data: TensorData) -> str:
+    values = ", ".join(f'float("{v}")' if isinstance(v, float) and not math.isfinite(v) else repr(v) for v in data.data)
+    made = f"torch.tensor([{values}], dtype=torch.{data.dtype})"
+    if data.shape != (len(data.data),):
+        made += f".reshape({data.shape})"
+    if data.layout == "transposed":
+        axes = tuple(reversed(range(len(data.shape))))
+        made += f".permute({axes}).contiguous().permute({axes})"
+    elif data.layout == "strided" and data.shape:
+        made += ".repeat_interleave(2, dim=-1)[..., ::2]"
+    elif data.layout == "broadcast" and data.shape and data.shape[0]:
+        made += f"[:1].clone().expand({data.shape})"
+    return made
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, TensorData):
+        return _tensor(value)
+    if isinstance(value, tuple):
+        return f"({', '.join(_value(item) for item in value)},)"
+    return f'float("{value}")' if isinstance(value, float) and not math.isfinite(value) else repr(value)
+
+
+def _options(options: Any, *more: str) -> str:
+    return ", ".join([*more, *(f"{name}={_value(value)}" for name, value in options.items())])
+
+
+def _loss(program: LossProgram, name: str) -> Iterator[str]:
+    for tensor, data in program.tensors.items():
+        yield f"{tensor} = {_tensor(data)}" + (".requires_grad_()" if tensor in program.differentiate else "")
+    yield f"value = {name}({_options(program.options)})({', '.join(program.tensors)})"
+    if program.differentiate:
+        yield f"upstream = torch.tensor({list(program.upstream)!r}, dtype=value.dtype)"
+        yield "value.backward(upstream.repeat(value.numel() // len(upstream) + 1)[: value.numel()].reshape(value.shape))"
+
+
+def _group(group: Group) -> str:
+    params = ", ".join(f"{_tensor(param)}.requires_grad_()" for param in group.params)
+    items = [f'"params": [{params}]', *(f'"{name}": {_value(value)}' for name, value in group.options.items())]
+    return "{" + ", ".join(items) + "}"
+
+
+def _run(program: Any, name: str, imported: Import, lines: list[str]) -> Iterator[str]:
+    """The script of a program with events: `trace[i]` is what can be seen after event i."""
+    schedules = [] if not hasattr(program, "schedules") else list(program.schedules)
+    optimizer, options = name, program.options if hasattr(program, "groups") else {}
+    if isinstance(program, ScheduleProgram):
+        optimizer, schedules = "torch.optim.SGD", [program]
+        rates = [f'"lr": {lr!r}' for lr in program.lrs or program.base_lrs]
+        initial = [f', "initial_lr": {base!r}' if program.lrs else "" for base in program.base_lrs]
+        groups = [f'{{"params": [torch.zeros(1)], {lr}{more}}}' for lr, more in zip(rates, initial, strict=True)]
+    else:
+        groups = [_group(group) for group in program.groups]
+    built = []
+    for schedule in schedules:
+        line, scheduler = imported(schedule.component)
+        if line not in lines:
+            lines.append(line)
+        built.append(f"{scheduler}({_options(schedule.options, 'optimizer')})")
+    yield f"groups = [{', '.join(groups)}]"
+    yield f"optimizer = {optimizer}({_options(options, 'groups')})"
+    yield f"schedulers = [{', '.join(built)}]"
+    yield ""
+    yield ""
+    yield "def params():"
+    yield '    return [param for group in optimizer.param_groups for param in group["params"]]'
+    yield ""
+    yield ""
+    yield "def see():"
+    yield '    trace.append({f"param {i}": param.detach().clone() for i, param in enumerate(params())})'
+    yield '    trace[-1]["lr"] = torch.tensor([float(group["lr"]) for group in optimizer.param_groups], dtype=torch.float64)'
+    yield ""
+    yield ""
+    yield "trace = []"
+    yield "see()"
+    for event in program.events:
+        yield from _event(event, optimizer, options, built, isinstance(program, ScheduleProgram))
+        yield "see()"
+
+
+def _event(event: Any, optimizer: str, options: Any, built: list[str], alone: bool) -> Iterator[str]:
+    match event:
+        case Step(grads) | StepWithClosure(grads):
+            for i, grad in enumerate(grads):
+                yield f"params()[{i}].grad = {'None' if grad is None else _tensor(grad)}"
+            yield (
+                "optimizer.step()"
+                if isinstance(event, Step)
+                else f"optimizer.step(lambda: torch.tensor({event.loss!r}))"
+            )
+        case SetOption(group, name, value):
+            yield f'optimizer.param_groups[{group}]["{name}"] = {_value(value)}'
+        case AddGroup(group):
+            yield f"optimizer.add_param_group({_group(group)})"
+        case ScheduleStep(metric, index):
+            if alone:
+                yield "optimizer.step()"
+            yield f"schedulers[{index}].step({'' if metric is None else _value(metric)})"
+        case SaveAndReload():
+            yield "states = copy.deepcopy([each.state_dict() for each in (optimizer, *schedulers)])"
+            yield 'fresh = [{**group, "params": [p.detach().clone().requires_grad_() for p in group["params"]]} for group in optimizer.param_groups]'
+            yield f"optimizer = {optimizer}({_options(options, 'fresh')})"
+            yield f"schedulers = [{', '.join(built)}]"
+            yield "for each, state in zip((optimizer, *schedulers), states):"
+            yield "    each.load_state_dict(state)"

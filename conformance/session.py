@@ -1,0 +1,236 @@
+"""One run of the suite inside pytest: which tests there are, how each is played, and what is recorded of it."""
+
+import functools
+from collections.abc import Generator
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import hypothesis
+import pytest
+import torch
+from hypothesis.errors import UnsatisfiedAssumption, Unsatisfiable
+
+from torchstone.conformance import backend as backends
+from torchstone.conformance import failure, known, results
+from torchstone.conformance.clauses import clause_of_test, clauses, component, components, pages
+from torchstone.conformance.player import Player
+from torchstone.conformance.plugin import PROFILES
+
+GENERAL = {"loss": "losses", "optimizer": "optimizers", "scheduler": "schedulers", "training": "schedulers"}
+PACKAGE = "torchstone.conformance"
+
+
+class Session:
+    """The plugin that is registered when a backend is named."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        torch.set_num_threads(1)
+        self.config = config
+        self.quiet = config.getoption("--torchstone-quiet")
+        self.backend = backends.load(config.getoption("--backend"))
+        self.only = {component(name).stem for name in config.getoption("--torchstone-component")}
+        self.clauses = set(config.getoption("--torchstone-clause"))
+        file = config.getoption("--torchstone-known")
+        path = Path(file) if file else backends.known_file(self.backend)
+        name = backends.name_of(self.backend)
+        self.known = [each for each in (known.read(path) if path else []) if not each.backends or name in each.backends]
+        self.label = f"{name} {getattr(self.backend, 'version', '')}"
+        self.records: list[results.Record] = []
+        self.problems: list[str] = []
+        self.progress: Any = None
+        if config.option.hypothesis_seed is None:
+            config.option.hypothesis_seed = 0
+        hypothesis.settings.register_profile(
+            "torchstone",
+            max_examples=PROFILES[config.getoption("--torchstone-profile")],
+            deadline=None,
+            database=None,
+            report_multiple_bugs=False,
+            suppress_health_check=list(hypothesis.HealthCheck),
+            phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate, hypothesis.Phase.shrink),
+        )
+        hypothesis.settings.load_profile("torchstone")
+
+    # Which tests there are.
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if not metafunc.module.__name__.startswith(PACKAGE):
+            return
+        if "component" in metafunc.fixturenames:
+            stem = (clause_of_test(metafunc.function.__name__) or "").split(".")[0]
+            metafunc.parametrize("component", [page.stem for page in components(GENERAL[stem])])
+        if "example" in metafunc.fixturenames:
+            examples = [example for page in pages().values() for example in page.examples]
+            metafunc.parametrize("example", examples, ids=[example.id for example in examples])
+
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        ours = [item for item in items if item.module.__name__.startswith(PACKAGE)]  # type: ignore[attr-defined]
+        tested = {clause_of(item) for item in ours}
+        unknown = sorted(item.name for item in ours if clause_of(item) not in clauses())
+        if unknown:
+            raise pytest.UsageError(
+                f"torchstone: a test must be named for a clause of the spec, got {', '.join(unknown)}"
+            )
+        root = Path(__file__).parent
+        whole = all(arg == PACKAGE or Path(arg).resolve() == root for arg in config.args)
+        if whole and not (self.only or self.clauses or config.option.keyword):
+            untested = sorted(id for id, clause in clauses().items() if clause.testable and id not in tested)
+            if untested:
+                raise pytest.UsageError(f"torchstone: a clause must have a test, got none for {', '.join(untested)}")
+        kept = [
+            item
+            for item in items
+            if item not in ours
+            or (not self.only or component_of(item) in self.only)
+            and (not self.clauses or clause_of(item) in self.clauses)
+        ]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+    # How a test is played.
+
+    @pytest.fixture
+    def play(self, request: pytest.FixtureRequest) -> Player:
+        """Plays programs on the backend under test and judges them."""
+        return player_of(request.node)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        if not item.module.__name__.startswith(PACKAGE):  # type: ignore[attr-defined]
+            return (yield)
+        player = player_of(item)
+        start = perf_counter()
+        test = item.obj  # type: ignore[attr-defined]
+        handle = getattr(test, "hypothesis", None)
+        inner = handle.inner_test if handle else test
+        judged = self._judged(inner, player)
+        if handle:
+            handle.inner_test = judged
+        else:
+            item.obj = judged  # type: ignore[attr-defined]
+        try:
+            return (yield)
+        finally:
+            if handle:
+                handle.inner_test = inner
+            else:
+                item.obj = inner  # type: ignore[attr-defined]
+            item.stash[SECONDS] = perf_counter() - start
+
+    def _judged(self, inner: Any, player: Player) -> Any:
+        """The body of a test, with its outcome on each program put into the ledger."""
+
+        @functools.wraps(inner)
+        def judged(*args: Any, **kwargs: Any) -> None:
+            player.program = player.verdict = None
+            try:
+                inner(*args, **kwargs)
+            except (UnsatisfiedAssumption, pytest.skip.Exception):
+                raise
+            except Exception as error:
+                if player.program is None or player.failed(error):
+                    raise
+            else:
+                if player.program is not None and player.verdict is None:
+                    player.ledger.counts[player.program.dtype]["comparisons"] += 1  # an exact statement held
+
+        return judged
+
+    @pytest.fixture(autouse=True)
+    def _torchstone_player(self, request: pytest.FixtureRequest) -> None:
+        node = request.node
+        if node.module.__name__.startswith(PACKAGE):
+            about = (clause_of(node), component_of(node))
+            node.stash[PLAYER] = Player(self.backend, [k for k in self.known if (k.clause, k.component) == about])
+
+    # What is recorded.
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+        report = yield
+        if call.when != "call" or PLAYER not in item.stash:
+            return report
+        player = item.stash[PLAYER]
+        records = results.records(clause_of(item), component_of(item), player, item.stash[SECONDS])
+        error = call.excinfo.value if call.excinfo else None
+        bad = [record for record in records if record.outcome in results.BAD]
+        if error and not bad and not isinstance(error, Unsatisfiable | pytest.skip.Exception):
+            return report  # a mistake in the suite itself: pytest's own report tells most
+        report.torchstone = [record.to_json() for record in records]
+        report.outcome = (
+            "failed" if bad else "skipped" if all(r.outcome == "unsupported" for r in records) else "passed"
+        )
+        report.longrepr = None
+        if bad:
+            report.longrepr = "\n\n".join(failure.text(record, self.label) for record in bad)
+        elif report.outcome == "skipped":
+            report.longrepr = (str(item.path), 0, f"unsupported: {records[0].reason}")
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for record in getattr(report, "torchstone", ()):
+            self.records.append(results.Record.from_json(record))
+        if report.failed and not hasattr(report, "torchstone"):
+            self.problems.append(f"{report.nodeid} ({report.when})\n{report.longreprtext}")
+        if self.progress and report.when == "teardown":
+            bad = sum(record.outcome in results.BAD for record in self.records)
+            self.progress.advance(f"{bad} failing" if bad else "")
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.problems.append(f"{report.nodeid} (collection)\n{report.longreprtext}")
+
+    def pytest_internalerror(self, excrepr: Any) -> None:
+        self.problems.append(f"pytest\n{excrepr}")
+
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        if self.quiet and not hasattr(self.config, "workerinput"):
+            self.progress = results.Progress(f"{backends.name_of(self.backend)}", len(session.items))
+
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        if self.progress:
+            self.progress.total(len(ids))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(self.config, "workerinput"):
+            return
+        if self.progress:
+            self.progress.close()
+        out = self.config.getoption("--torchstone-out")
+        if out:
+            results.write(Path(out) / "results.jsonl", self.header(), self.records, self.problems)
+
+    def header(self) -> dict[str, Any]:
+        """What the run was: versions and settings."""
+        option = self.config.getoption
+        return results.header(
+            self.backend,
+            profile=option("--torchstone-profile"),
+            seed=self.config.option.hypothesis_seed,
+            components=sorted(self.only),
+            clauses=sorted(self.clauses),
+        )
+
+
+PLAYER = pytest.StashKey[Player]()
+SECONDS = pytest.StashKey[float]()
+
+
+def player_of(item: Any) -> Player:
+    player: Player = item.stash[PLAYER]
+    return player
+
+
+def clause_of(item: Any) -> str:
+    """The clause that a test is about: it is in its name."""
+    return clause_of_test(item.originalname or item.name) or item.name
+
+
+def component_of(item: Any) -> str:
+    """The component that a test is about: its parameter, that of its example, or the stem of its file."""
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    if "example" in parameters:
+        return str(parameters["example"].stem)
+    return str(parameters.get("component") or item.module.__name__.rpartition(".test_")[2])
