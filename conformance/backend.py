@@ -1,7 +1,7 @@
 """Backends: what can play a program, and how one is found.
 
 A backend is an object with `name`, `version` and `play(program) -> Trace`. It raises `Unsupported` for what it does not
-offer. Any other exception that leaves `play` is an `error` of the backend; arguments that it refuses are part of the trace.
+offer. Any other exception that leaves `play` is an `error` of the backend; refused arguments are part of the trace.
 """
 
 import difflib

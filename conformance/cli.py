@@ -31,6 +31,7 @@ console = Console()
 errors = Console(stderr=True)
 
 Profile = enum.StrEnum("Profile", {name: name for name in PROFILES})  # type: ignore[misc]
+QUICK = Profile("quick")
 What = enum.StrEnum("What", {name: name for name in ("components", "clauses", "backends")})  # type: ignore[misc]
 BACKEND = typer.Option(
     "--backend", "-b", help="NAME, NAME:REST, torch-like:package.module[:attribute] or package.module:object."
@@ -55,10 +56,10 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
 def run(
     backend: Annotated[str, BACKEND] = "torch",
     component: Annotated[
-        list[str], typer.Option(help="Only this component: a stem or a torch name (repeatable).")
-    ] = [],
-    clause: Annotated[list[str], typer.Option(help="Only this clause, such as adam.3 (repeatable).")] = [],
-    profile: Annotated[Profile, typer.Option(help="How many programs each test plays.")] = Profile("quick"),
+        list[str] | None, typer.Option(help="Only this component: a stem or a torch name (repeatable).")
+    ] = None,
+    clause: Annotated[list[str] | None, typer.Option(help="Only this clause, such as adam.3 (repeatable).")] = None,
+    profile: Annotated[Profile, typer.Option(help="How many programs each test plays.")] = QUICK,
     seed: Annotated[int, typer.Option(help="The same seed gives the same programs.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = min(os.cpu_count() or 1, 8),
     known: Annotated[Path | None, typer.Option(help="Declared deviations, in place of the backend's own file.")] = None,
@@ -66,13 +67,14 @@ def run(
 ) -> None:
     """Test a backend against the spec.
 
-    Exit code 0: it conforms, declared deviations allowed. 1: it does not. 2: the call is mistaken. 3: the backend could not be started.
+    Exit codes: 0 it conforms, declared deviations allowed; 1 it does not; 2 the call is mistaken; 3 the backend could
+    not be started.
     """
     from torchstone.conformance import results
 
     try:
-        stems = [spec.component(name).stem for name in component]
-        ids = [spec.clause(id).id for id in clause]
+        stems = [spec.component(name).stem for name in component or ()]
+        ids = [spec.clause(id).id for id in clause or ()]
     except spec.UnknownName as unknown:
         raise mistake(unknown) from None
     if known and not known.is_file():

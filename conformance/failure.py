@@ -1,4 +1,5 @@
-"""How a failure is shown: clause, backend, shrunk program, expected and actual, and a script that reproduces it alone."""
+"""How a failure is shown: clause, backend, shrunk program, expected and actual, and a script that reproduces it
+alone."""
 
 import json
 import textwrap

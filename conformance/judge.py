@@ -52,7 +52,8 @@ class Verdict:
 
 
 class Budget:
-    """The reference's outputs for one program, end to end in one vector, and by how much honest implementations may miss them."""
+    """The reference's outputs for one program, end to end in one vector, and by how much honest implementations may
+    miss them."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
@@ -78,7 +79,8 @@ class Budget:
 
     @cached_property
     def chain(self) -> Tensor | int:
-        """A rate after n scheduler steps may have been computed as a chain of n: it is allowed n + 1 times the rounding."""
+        """A rate after n scheduler steps may have been computed as a chain of n: it is allowed n + 1 times the
+        rounding."""
         if isinstance(self.program, LossProgram | OptimizerProgram):
             return 1
         steps = [
@@ -148,7 +150,8 @@ class Judge:
         also: tuple[Program, ...] = (),
         after: int = -1,
     ) -> Verdict:
-        """Does one output of the trace equal `expected`, within the budget it has in `program` and in those of `also`?"""
+        """Does one output of the trace equal `expected`, within the budget it has in `program` and in those of
+        `also`?"""
         budgets = [self.budget(each) for each in (program, *also)]
         start = perf_counter()
         after = after % len(budgets[0].exact.entries)
@@ -221,7 +224,8 @@ def _floor(outputs: list[Tensor], expected: Tensor) -> Tensor:
 
 
 def _form(budget: Budget, trace: Trace, places: Sequence[tuple[int, str]]) -> Verdict | None:
-    """The verdict on a trace that has not the form it should have: what was refused, which outputs, shapes and dtypes."""
+    """The verdict on a trace that has not the form it should have: what was refused, which outputs, shapes and
+    dtypes."""
     program, exact, found = budget.program, budget.exact, trace.refusal
     if found and not exact.refusal:
         return Verdict("error", program, rule=f"it must be accepted, and raised {found.error}: {found.message}")

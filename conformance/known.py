@@ -1,8 +1,8 @@
 """Declared deviations: where a backend is known to differ, why, and the stored program that shows it.
 
 A file `NAME.known.toml` holds `[[deviation]]` tables with `clause`, `reason` and `program` (JSON), and where they help
-`component` (for a general clause), `link`, `backends` (the names it holds for) and `where`: the part of a program's JSON
-form that the failing programs have in common. A table must hold entry by entry, a list holds if one of its items
+`component` (for a general clause), `link`, `backends` (the names it holds for) and `where`: what the JSON forms of the
+failing programs have in common. A table must hold entry by entry, a list holds if one of its items
 does, an event matches by its kind. Without `where`, every failure of the clause is taken to be this one.
 """
 
@@ -47,8 +47,8 @@ def read(path: Path) -> list[Deviation]:
         missing = {"clause", "reason", "program"} - set(table)
         if missing or set(table) - FIELDS:
             raise BadDeviation(
-                f"{where}: the fields are {', '.join(sorted(FIELDS))}, of which clause, reason and program must be there; "
-                f"got {', '.join(sorted(table))}"
+                f"{where}: the fields are {', '.join(sorted(FIELDS))}, "
+                f"of which clause, reason and program must be there; got {', '.join(sorted(table))}"
             )
         program = from_json(json.loads(table.pop("program")))
         stem = clause(table["clause"]).stem

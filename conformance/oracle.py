@@ -1,4 +1,5 @@
-"""How the reference plays a program: in float64 for the judge, with or without random rounding, or in a dtype of its own."""
+"""How the reference plays a program: in float64 for the judge, with or without random rounding, or in a dtype of its
+own."""
 
 import importlib
 from collections.abc import Callable, Iterator

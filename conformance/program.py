@@ -150,7 +150,8 @@ class SaveAndReload:
 @_kind
 @dataclass(frozen=True)
 class ScheduleStep:
-    """One step of a scheduler (of the one with this index, where there are several), with a metric where it takes one."""
+    """One step of a scheduler (of the one with this index, where there are several), with a metric where it takes
+    one."""
 
     metric: float | None = None
     index: int = 0

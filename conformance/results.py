@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import platform
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from rich.table import Table
 
 from torchstone import __version__
 from torchstone.conformance.backend import Backend, name_of
-from torchstone.conformance.clauses import clauses, component, components
+from torchstone.conformance.clauses import clauses, components
 from torchstone.conformance.judge import FLOOR, RUNS, SAFETY, Verdict
 from torchstone.conformance.program import to_json
 
@@ -98,7 +97,7 @@ def records(clause: str, stem: str, player: Any, seconds: float) -> list[Record]
             ledger.worst[dtype],
             {phase: round(time * share, 4) for phase, time in spent.items()},
         )
-        if verdict:
+        if verdict is not None:
             record.rule, record.place, record.worst = verdict.rule, verdict.place, verdict.worst
             record.expected, record.actual, record.budget = verdict.expected, verdict.actual, verdict.budget
             record.program = to_json(verdict.program)
@@ -113,7 +112,7 @@ def records(clause: str, stem: str, player: Any, seconds: float) -> list[Record]
 
 
 def _outcome(counts: Counter[str], verdict: Verdict | None, held: bool, gone: bool) -> str:
-    if verdict:
+    if verdict is not None:
         return verdict.outcome
     if gone:
         return "fixed"

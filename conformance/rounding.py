@@ -1,7 +1,7 @@
 """Random rounding: the model of spec/accuracy.md as a torch dispatch mode.
 
-Inside `with Rounding(...)` every inexact elementary operation on float64 tensors gets the error that the dtype under test
-could have given it. What several such runs spread over is what an honest implementation may be off by.
+Inside `with Rounding(...)` every inexact elementary operation on float64 tensors gets the error that the dtype under
+test could have given it. What several such runs spread over is what an honest implementation may be off by.
 """
 
 import math
@@ -23,13 +23,14 @@ DOUBLE = torch.finfo(torch.float64).eps / 2
 # Operations with no rounding error: they move, select or compare numbers, or change only signs.
 EXACT = frozenset(
     """
-    abs alias amax amin arange argmax argmin as_strided bitwise_and bitwise_not bitwise_or broadcast_tensors cat ceil clamp clamp_max clamp_min clone
-    constant_pad_nd copy copy_ detach diagonal empty empty_like empty_strided eq expand fill fill_ flip floor full full_like gather ge gt
-    index index_select is_same_size isfinite isinf isnan item le lift lift_fresh logical_and logical_not logical_or
-    lt masked_fill max maximum min minimum narrow ne neg new_empty new_empty_strided new_full new_ones new_zeros ones
-    ones_like permute repeat relu round scalar_tensor scatter select select_backward sgn sign signbit slice slice_backward sort split
-    squeeze stack t transpose unbind unsqueeze value_selecting_reduction_backward view view_as where zero_ zeros
-    zeros_like _local_scalar_dense _reshape_alias _to_copy _unsafe_view
+    _local_scalar_dense _reshape_alias _to_copy _unsafe_view abs alias amax amin arange argmax argmin as_strided
+    bitwise_and bitwise_not bitwise_or broadcast_tensors cat ceil clamp clamp_max clamp_min clone constant_pad_nd
+    copy copy_ detach diagonal empty empty_like empty_strided eq expand fill fill_ flip floor full full_like gather
+    ge gt index index_select is_same_size isfinite isinf isnan item le lift lift_fresh logical_and logical_not
+    logical_or lt masked_fill max maximum min minimum narrow ne neg new_empty new_empty_strided new_full new_ones
+    new_zeros ones ones_like permute relu repeat round scalar_tensor scatter select select_backward sgn sign signbit
+    slice slice_backward sort split squeeze stack t transpose unbind unsqueeze value_selecting_reduction_backward
+    view view_as where zero_ zeros zeros_like
     """.split()
 )
 # Operations whose error depends on an order of summation nobody prescribes: their inputs are perturbed.
@@ -53,7 +54,8 @@ class Rounding(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Nothing here is ever compiled, and the guard for it would cost an import of seconds and more than the noise."""
+        """Nothing here is ever compiled, and the guard for it would cost an import of seconds and more than the
+        noise."""
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -132,7 +134,8 @@ def _kind(func: Any) -> tuple[str, str, bool]:
 
 
 def _unit(inputs: list[Tensor]) -> float | None:
-    """The unit roundoff of an operation on scalars alone, the coarsest of theirs; None where there are data among them."""
+    """The unit roundoff of an operation on scalars alone, the coarsest of theirs; None where there are data among
+    them."""
     coarsest = 0.0
     for tensor in inputs:
         unit = getattr(tensor, "unit_roundoff", None)

@@ -43,7 +43,6 @@ def _check(verdict: Verdict) -> Iterator[str]:
     if verdict.at is None:
         yield f"raise AssertionError({verdict.rule!r})"
         return
-    assert verdict.expected is not None and verdict.actual is not None
     index, name, element = verdict.at
     if isinstance(verdict.program, LossProgram):
         found = "value" if name == "value" else name.removeprefix("grad ") + ".grad"
@@ -93,7 +92,8 @@ def _loss(program: LossProgram, name: str) -> Iterator[str]:
     yield f"value = {name}({_options(program.options)})({', '.join(program.tensors)})"
     if program.differentiate:
         yield f"upstream = torch.tensor({list(program.upstream)!r}, dtype=value.dtype)"
-        yield "value.backward(upstream.repeat(value.numel() // len(upstream) + 1)[: value.numel()].reshape(value.shape))"
+        yield "upstream = upstream.repeat(value.numel() // len(upstream) + 1)[: value.numel()]"
+        yield "value.backward(upstream.reshape(value.shape))"
 
 
 def _group(group: Group) -> str:
@@ -106,7 +106,8 @@ def _run(program: Any, name: str, imported: Import, lines: list[str]) -> Iterato
     """The script of a program with events: `trace[i]` is what can be seen after event i."""
     schedules = [] if not hasattr(program, "schedules") else list(program.schedules)
     optimizer, options = name, program.options if hasattr(program, "groups") else {}
-    if isinstance(program, ScheduleProgram):
+    alone = isinstance(program, ScheduleProgram)
+    if alone:
         optimizer, schedules = "torch.optim.SGD", [program]
         rates = [f'"lr": {lr!r}' for lr in program.lrs or program.base_lrs]
         initial = [f', "initial_lr": {base!r}' if program.lrs else "" for base in program.base_lrs]
@@ -129,14 +130,20 @@ def _run(program: Any, name: str, imported: Import, lines: list[str]) -> Iterato
     yield ""
     yield ""
     yield "def see():"
-    yield '    trace.append({f"param {i}": param.detach().clone() for i, param in enumerate(params())})'
-    yield '    trace[-1]["lr"] = torch.tensor([float(group["lr"]) for group in optimizer.param_groups], dtype=torch.float64)'
+    if alone:
+        yield '    rates = [group["lr"] for group in optimizer.param_groups]'
+        yield '    trace.append({"lr": torch.tensor(rates, dtype=torch.float64)})'
+    else:
+        yield '    trace.append({f"param {i}": param.detach().clone() for i, param in enumerate(params())})'
+    if schedules and not alone:
+        yield '    rates = [float(group["lr"]) for group in optimizer.param_groups]'
+        yield '    trace[-1]["lr"] = torch.tensor(rates, dtype=torch.float64)'
     yield ""
     yield ""
     yield "trace = []"
     yield "see()"
     for event in program.events:
-        yield from _event(event, optimizer, options, built, isinstance(program, ScheduleProgram))
+        yield from _event(event, optimizer, options, built, alone)
         yield "see()"
 
 
@@ -160,7 +167,9 @@ def _event(event: Any, optimizer: str, options: Any, built: list[str], alone: bo
             yield f"schedulers[{index}].step({'' if metric is None else _value(metric)})"
         case SaveAndReload():
             yield "states = copy.deepcopy([each.state_dict() for each in (optimizer, *schedulers)])"
-            yield 'fresh = [{**group, "params": [p.detach().clone().requires_grad_() for p in group["params"]]} for group in optimizer.param_groups]'
+            yield "fresh = [dict(group) for group in optimizer.param_groups]"
+            yield "for group in fresh:"
+            yield '    group["params"] = [param.detach().clone().requires_grad_() for param in group["params"]]'
             yield f"optimizer = {optimizer}({_options(options, 'fresh')})"
             yield f"schedulers = [{', '.join(built)}]"
             yield "for each, state in zip((optimizer, *schedulers), states):"

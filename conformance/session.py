@@ -9,7 +9,7 @@ from typing import Any
 import hypothesis
 import pytest
 import torch
-from hypothesis.errors import UnsatisfiedAssumption, Unsatisfiable
+from hypothesis.errors import Unsatisfiable, UnsatisfiedAssumption
 
 from torchstone.conformance import backend as backends
 from torchstone.conformance import failure, known, results
@@ -82,8 +82,10 @@ class Session:
             item
             for item in items
             if item not in ours
-            or (not self.only or component_of(item) in self.only)
-            and (not self.clauses or clause_of(item) in self.clauses)
+            or (
+                (not self.only or component_of(item) in self.only)
+                and (not self.clauses or clause_of(item) in self.clauses)
+            )
         ]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept

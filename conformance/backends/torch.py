@@ -1,4 +1,5 @@
-"""torch's built-ins: `torch` is the for-loop; `torch:foreach`, `:fused`, `:differentiable` and `:compile` are its other codes."""
+"""torch's built-ins: `torch` is the for-loop; `torch:foreach`, `:fused`, `:differentiable` and `:compile` are its
+other codes."""
 
 import inspect
 from collections.abc import Mapping

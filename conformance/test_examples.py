@@ -1,0 +1,97 @@
+"""Every example block of the spec as a program: the numbers on the page do not come from the reference."""
+
+import math
+
+import torch
+
+from torchstone.conformance.clauses import component
+from torchstone.conformance.program import (
+    Group,
+    LossProgram,
+    OptimizerProgram,
+    ScheduleProgram,
+    ScheduleStep,
+    Step,
+)
+from torchstone.conformance.strategies import rounded
+
+TENSORS = ("input", "target")
+
+
+def tensor_data(values):
+    """A list from a page as a tensor: int64 where all its numbers are whole and printed so, else float64."""
+    array = torch.tensor(values, dtype=None if _whole(values) else torch.float64)
+    dtype = str(array.dtype).removeprefix("torch.")
+    return rounded(dtype, array.shape, array.reshape(-1).tolist())
+
+
+def _whole(values):
+    return all(map(_whole, values)) if isinstance(values, list) else type(values) is int
+
+
+def _options(arguments, *others):
+    """The options among an example's arguments; tensors such as class weights are lists there."""
+    tuples = ("milestones", "min_lr", "betas")
+    named = {name: value for name, value in arguments.items() if name not in others}
+    return {
+        name: value if not isinstance(value, list) else tuple(value) if name in tuples else tensor_data(value)
+        for name, value in named.items()
+    }
+
+
+def loss_program(example):
+    given = example.arguments
+    tensors = {name: tensor_data(given[name]) for name in TENSORS if name in given}
+    options = _options(given, *TENSORS, "value", "grad")
+    return LossProgram(example.stem, options, tensors, ("input",) if "grad" in given else ())
+
+
+def optimizer_program(example):
+    given = example.arguments
+    options = _options(given, "param", "grads", "params")
+    start = tensor_data([float(value) for value in given["param"]])
+    grads = [None if grad is None else tensor_data([float(value) for value in grad]) for grad in given["grads"]]
+    return OptimizerProgram(example.stem, options, (Group((start,)),), tuple(Step((grad,)) for grad in grads))
+
+
+def schedule_program(example):
+    given = example.arguments
+    options = _options(given, "base_lr", "rates", "metrics")
+    metrics = given.get("metrics", [None] * (len(given["rates"]) - 1))
+    steps = tuple(ScheduleStep(metric) for metric in metrics)
+    return ScheduleProgram(example.stem, options, (float(given["base_lr"]),), None, steps)
+
+
+def test_accuracy_7_examples_are_reproduced_to_every_digit(play, example):
+    kind = component(example.stem).kind
+    if kind == "losses":
+        program = loss_program(example)
+        named = {"value": "value", "grad input": "grad"}
+        places = [(name, key, 0) for name, key in named.items() if key in example.printed]
+    elif kind == "optimizers":
+        program = optimizer_program(example)
+        places = [("param 0", "params", None)]
+    else:
+        program = schedule_program(example)
+        places = [("lr", "rates", None)]
+    trace = play(program)
+    for name, key, entry in places:
+        found = (
+            trace.entries[entry].tensors[name].reshape(-1)
+            if entry is not None
+            else torch.cat([each.tensors[name].reshape(-1) for each in trace.entries[kind == "optimizers" :]])
+        )
+        for actual, printed in zip(found.tolist(), example.printed[key], strict=True):
+            assert as_printed(actual, printed), f"{example.id}: {key} must be {printed}, got {actual!r}"
+    assert play.conforms(program)
+
+
+def as_printed(actual: float, printed: str) -> bool:
+    """Whether a number is the printed one to all the digits shown: off by half a unit of the last one at most."""
+    expected = float(printed)
+    if not math.isfinite(expected):
+        return actual == expected or (math.isnan(actual) and math.isnan(expected))
+    mantissa, _, exponent = printed.lower().partition("e")
+    decimals = len(mantissa.partition(".")[2])
+    half = 0.5 * 10.0 ** (int(exponent or 0) - decimals)
+    return abs(actual - expected) <= half * (1 + 2**-20)
