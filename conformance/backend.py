@@ -89,7 +89,8 @@ def _made(found: Any, rest: str, spec: str) -> Backend:
     if inspect.ismodule(found) and not hasattr(found, "play"):
         found = getattr(found, "make", None) or getattr(found, "backend", None)
     if inspect.isclass(found) or inspect.isfunction(found):
-        found = found(rest) if rest or inspect.signature(found).parameters else found()
+        build: Any = found
+        found = build(rest) if rest or inspect.signature(build).parameters else build()
     if not callable(getattr(found, "play", None)):
         raise UnknownBackend(f"backend: {spec!r} has no method play(program), got {type(found).__name__}")
     return found  # type: ignore[no-any-return]

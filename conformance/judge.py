@@ -214,9 +214,6 @@ def _compare(outputs: list[Tensor], expected: Tensor, budgets: list[Budget], ele
 def _floor(outputs: list[Tensor], expected: Tensor) -> Tensor:
     """`FLOOR` ulp of each element, in the dtype that its output has."""
     infos = [torch.finfo(output.dtype) for output in outputs]
-    if len({info.dtype for info in infos}) <= 1:
-        eps, tiny = (infos[0].eps, infos[0].tiny) if infos else (0.0, 0.0)
-        return FLOOR * eps * expected.abs().clamp(min=tiny)
     counts = torch.tensor([output.numel() for output in outputs])
     eps = torch.tensor([info.eps for info in infos], dtype=torch.float64).repeat_interleave(counts)
     tiny = torch.tensor([info.tiny for info in infos], dtype=torch.float64).repeat_interleave(counts)

@@ -29,7 +29,6 @@ from torchstone.reference import loss as losses
 from torchstone.reference.optimizer import Optimizer
 from torchstone.reference.scheduler import Scheduler
 
-LEGACY = ("size_average", "reduce")
 Lift = Callable[[float, float], Any]  # a number and the unit roundoff of what is computed from it
 
 
@@ -73,12 +72,12 @@ def _tensor(data: TensorData, dtype: torch.dtype | None) -> Tensor:
 
 def _loss(program: LossProgram, dtype: torch.dtype | None) -> Iterator[dict[str, Tensor]]:
     function = getattr(rule("losses", program.component), program.component)
-    options = {
+    options: dict[str, Any] = {
         name: _tensor(value, dtype) if isinstance(value, TensorData) else value
         for name, value in program.options.items()
     }
-    if any(name in options for name in LEGACY):
-        options["reduction"] = losses.legacy_reduction(*(options.pop(name, None) for name in LEGACY))
+    if "size_average" in options or "reduce" in options:
+        options["reduction"] = losses.legacy_reduction(options.pop("size_average", None), options.pop("reduce", None))
     tensors = {name: _tensor(data, dtype) for name, data in program.tensors.items()}
 
     def upstream(value: Tensor) -> Tensor:

@@ -49,13 +49,14 @@ def _check(verdict: Verdict) -> Iterator[str]:
     else:
         found = f"trace[{index}][{name!r}]"
     yield f"actual = {found}.detach(){list(element) if element else ''}.item()"
-    if math.isfinite(verdict.expected):
-        yield f"expected, budget = {verdict.expected!r}, {verdict.budget!r}"
+    expected = float("nan") if verdict.expected is None else verdict.expected
+    if math.isfinite(expected):
+        yield f"expected, budget = {expected!r}, {verdict.budget!r}"
         yield 'print(f"expected {expected}, got {actual}: off by {abs(actual - expected)}, allowed is {budget}")'
         yield "assert abs(actual - expected) <= budget"
     else:
-        same = "actual != actual" if math.isnan(verdict.expected) else f"actual == float({str(verdict.expected)!r})"
-        yield f'print("expected {verdict.expected}, got", actual)'
+        same = "actual != actual" if math.isnan(expected) else f"actual == float({str(expected)!r})"
+        yield f'print("expected {expected}, got", actual)'
         yield f"assert {same}"
 
 

@@ -145,7 +145,7 @@ class Run:
             optimizer = lookup(self.backend.namespace, "SGD") or torch.optim.SGD
             lrs = program.lrs or program.base_lrs
             resumed = [{"initial_lr": base} if program.lrs else {} for base in program.base_lrs]
-            groups = [{"lr": lr, **more} for lr, more in zip(lrs, resumed, strict=True)]
+            groups: list[dict[str, Any]] = [{"lr": lr, **more} for lr, more in zip(lrs, resumed, strict=True)]
             options: dict[str, Any] = {"lr": 0.0}
         else:
             given = [group.options for group in (*program.groups, *self.added)]
