@@ -93,19 +93,19 @@ class Rounding(TorchDispatchMode):
         if not values.size:
             return
         values = values.reshape(1) if values.ndim == 0 else values
-        noise = self.noise(values.size).reshape(values.shape)
         size = np.abs(values)
+        noise = self.noise(values.size).reshape(values.shape)
+        smallest, largest = np.minimum.reduce(size, axis=None), np.maximum.reduce(size, axis=None)
+        if smallest * unit > 16 * self.tiny and largest < self.largest / 2:
+            values += values * _relative(noise, unit)  # the common case, in few operations
+            return
         moves = size > 0  # an exact zero stays one
-        if not size.max() < self.largest / 2:
+        if not largest < self.largest / 2:
             self._beyond(size, values, noise, name, inputs)
             moves &= np.isfinite(size)
             size[~moves] = 0.0
-        step = size * unit
-        step += self.tiny
-        step *= noise
-        step += size
-        np.copysign(np.maximum(step, 0.0, out=step), values, out=step)
-        np.copyto(values, step, where=moves)
+        size += size * _relative(noise, unit) + self.tiny * noise
+        np.copyto(values, np.copysign(np.maximum(size, 0.0), values), where=moves)
 
     def _beyond(self, size: Any, values: Any, noise: Any, name: str, inputs: list[Tensor]) -> None:
         """Decide what becomes of numbers too large for the dtype; what was infinite or NaN before stays as it is."""
@@ -123,6 +123,11 @@ class Rounding(TorchDispatchMode):
             self.position = (self.position + count) % 97
         self.position += count
         return NOISE[self.position - count : self.position]
+
+
+def _relative(noise: Any, unit: float) -> Any:
+    """Relative errors from noise. The runs are in float64, whose own rounding must not swallow them: at least 2^-52."""
+    return noise * unit if unit > 4 * DOUBLE else np.copysign(np.maximum(np.abs(noise) * unit, 2 * DOUBLE), noise)
 
 
 @cache
@@ -166,7 +171,7 @@ def _rounding(name: str) -> Any:
         result = exact(self, other)
         if not isinstance(result, float):
             return result  # NotImplemented: the other operand is a tensor, which knows what to do
-        return Scalar(result + result * DOUBLE * float(self.rounding.noise(1)[0]), self.rounding)
+        return Scalar(math.nextafter(result, math.copysign(math.inf, self.rounding.noise(1)[0])), self.rounding)
 
     return operation
 

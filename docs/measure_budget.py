@@ -1,0 +1,175 @@
+"""Measure the budget of spec/accuracy.md: does it accuse correct code, and how small an error does it see?
+
+    python docs/measure_budget.py --programs 20000 --jobs 2 --out docs/budget.md
+
+Programs of every component are played on torch's built-ins and judged. Then a relative error of 2, 4, 8 and 16 ulp is
+planted in all results of the same programs, and the judge is compared with the tolerances that are customary.
+"""
+
+import argparse
+import os
+from collections import Counter, defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from torchstone.conformance.backend import load
+from torchstone.conformance.clauses import components
+from torchstone.conformance.judge import FLOOR, RUNS, SAFETY, Judge
+from torchstone.conformance.strategies import programs_of
+from torchstone.conformance.trace import Entry, Trace
+
+PLANTED = (2, 4, 8, 16)
+# What torch.testing.assert_close uses by default: relative and absolute, by dtype. Nothing in the suite uses them.
+CUSTOMARY = {"float64": (1e-7, 1e-7), "float32": (1.3e-6, 1e-5), "bfloat16": (1.6e-2, 1e-5), "float16": (1e-3, 1e-5)}
+
+
+def planted(trace: Trace, ulps: int) -> Trace:
+    """The trace with every result off by so many ulp of its dtype."""
+    return Trace(
+        tuple(
+            Entry(
+                {n: (t.double() * (1 + ulps * torch.finfo(t.dtype).eps)).to(t.dtype) for n, t in entry.tensors.items()}
+            )
+            for entry in trace.entries
+        )
+    )
+
+
+def customary(trace: Trace, exact: Trace) -> bool:
+    """Whether the customary tolerances let a trace pass."""
+    pairs = zip(trace.entries, exact.entries, strict=True)
+    close = []
+    for entry, expected in pairs:
+        for name, values in expected.tensors.items():
+            actual = entry.tensors[name]
+            rtol, atol = CUSTOMARY[str(actual.dtype).removeprefix("torch.")]
+            close.append(torch.allclose(actual.double(), values.double(), rtol=rtol, atol=atol, equal_nan=True))
+    return all(close)
+
+
+def measure(stem: str, programs: int, start: int) -> dict[str, Any]:
+    """Counts for one component, by dtype."""
+    torch.set_num_threads(1)
+    backend, found = load("torch"), defaultdict(lambda: defaultdict(Counter))  # type: ignore[var-annotated]
+    ratios: defaultdict[str, list[float]] = defaultdict(list)
+    runs: Counter[int] = Counter()
+    failures: list[str] = []
+
+    @seed(start)
+    @settings(
+        max_examples=programs,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(programs_of(stem))
+    def play(program: Any) -> None:
+        judge, dtype = Judge(), program.dtype
+        try:
+            trace = backend.play(program)
+        except Exception as error:
+            failures.append(f"{stem}: {type(error).__name__}: {error}")
+            return
+        verdict = judge.conforms(program, trace)
+        budget = judge.budget(program)
+        found[dtype][0][verdict.outcome] += 1
+        if trace.refusal or verdict.outcome in ("fail", "error"):
+            failures.append(f"{stem}: {verdict.rule or verdict.place}: {verdict.expected} {verdict.actual}")
+            return
+        ratios[dtype].append(verdict.worst)
+        runs[budget.runs] += 1
+        found[dtype][0]["customary"] += not customary(trace, budget.exact)
+        for ulps in PLANTED:
+            wrong = planted(trace, ulps)
+            found[dtype][ulps]["judge"] += not judge.conforms(program, wrong)
+            found[dtype][ulps]["customary"] += not customary(wrong, budget.exact)
+
+    play()
+    counts = {dtype: {k: dict(v) for k, v in rows.items()} for dtype, rows in found.items()}
+    return {"counts": counts, "ratios": dict(ratios), "runs": dict(runs), "failures": failures, "stem": stem}
+
+
+def report(parts: list[dict[str, Any]]) -> str:
+    """The page: what was found, in tables."""
+    ratios: defaultdict[str, list[float]] = defaultdict(list)
+    runs: Counter[int] = Counter()
+    counts: dict[str, dict[int, Counter[str]]] = {d: {k: Counter() for k in (0, *PLANTED)} for d in CUSTOMARY}
+    for part in parts:
+        runs.update(part["runs"])
+        for dtype, values in part["ratios"].items():
+            ratios[dtype] += values
+        for dtype, rows in part["counts"].items():
+            for ulps, row in rows.items():
+                counts[dtype][ulps].update(row)
+    every = [value for values in ratios.values() for value in values]
+    total = len(every)
+    failures = [failure for part in parts for failure in part["failures"]]
+    lines = [
+        "# The budget, measured",
+        "",
+        f"`python docs/measure_budget.py` wrote this page: {total:,} programs of {len(parts)} components on torch "
+        f"{version('torch')}, judged with a safety factor of {SAFETY:g}, a floor of {FLOOR:g} ulp and {RUNS} runs.",
+        "The model is [accuracy](../spec/accuracy.md).",
+        "",
+        "## Does it accuse correct code?",
+        "",
+        f"{len(failures)} programs failed. Error / budget is an upper bound: the budget is computed only as far as it is needed.",
+        "",
+        "| dtype | programs | failed | inconclusive | median error / budget | 99 % | largest |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for dtype, values in ratios.items():
+        row = counts[dtype][0]
+        quantiles = " | ".join(f"{q:.3f}" for q in (*np.quantile(values, (0.5, 0.99)), max(values)))
+        failed = row["fail"] + row["error"]
+        lines.append(f"| {dtype} | {len(values) + failed:,} | {failed} | {row['inconclusive']} | {quantiles} |")
+    shares = [(n, sum(count for k, count in runs.items() if k >= n) / total) for n in (1, 2, 5, 10, RUNS)]
+    lines += [
+        "",
+        "Rounded runs that were needed: none for "
+        f"{runs[0] / total:.1%} of the programs; " + ", ".join(f"{n} or more for {s:.2%}" for n, s in shares) + ".",
+        "",
+        "## How small an error does it see?",
+        "",
+        "The share of programs that fail when every result is off by so many ulp, judged here and by the customary tolerances",
+        "(`torch.testing.assert_close`: " + ", ".join(f"{d} {r:g}/{a:g}" for d, (r, a) in CUSTOMARY.items()) + ").",
+        "",
+        "| dtype | " + " | ".join(f"{n} ulp, here | customary" for n in PLANTED) + " | customary, on correct code |",
+        "|---|" + "---|" * (2 * len(PLANTED) + 1),
+    ]
+    for dtype, values in ratios.items():
+        cells = [f"{counts[dtype][n][who] / len(values):.0%}" for n in PLANTED for who in ("judge", "customary")]
+        accused = counts[dtype][0]["customary"] / len(values)
+        lines.append(f"| {dtype} | " + " | ".join(cells) + f" | {accused:.1%} |")
+    if failures:
+        lines += ["", "## Failures", "", *(f"- {failure}" for failure in failures[:50])]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--programs", type=int, default=20_000, help="about how many in all")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="a file for the page; without it, it is printed")
+    given_ = parser.parse_args()
+    stems = [page.stem for page in components()]
+    each = -(-given_.programs // len(stems))
+    with ProcessPoolExecutor(given_.jobs) as pool:
+        parts = list(pool.map(measure, stems, [each] * len(stems), [given_.seed] * len(stems)))
+    page = report(parts)
+    if given_.out:
+        given_.out.write_text(page, "utf-8")
+    else:
+        print(page)
+
+
+if __name__ == "__main__":
+    main()
