@@ -1,5 +1,6 @@
 """The command `torchstone`. It imports torch only where a command needs it, so that `list` and `explain` are quick."""
 
+import ast
 import enum
 import json
 import os
@@ -102,14 +103,14 @@ def run(
     header, records, footer = results.read(file)
     if not records and not footer["problems"]:
         raise mistake("nothing was tested: no clause of these components is among the clauses asked for")
-    raise typer.Exit(show(header, records, footer["problems"], file))
+    raise typer.Exit(show(header, records, footer, file))
 
 
-def show(header: dict[str, Any], records: list[Any], problems: list[str], file: Path) -> int:
+def show(header: dict[str, Any], records: list[Any], footer: dict[str, Any], file: Path) -> int:
     """Print what a run found; the exit code."""
     from torchstone.conformance import failure, results
 
-    bad = [record for record in records if record.outcome in results.BAD]
+    bad, problems = [record for record in records if record.outcome in results.BAD], footer["problems"]
     label = f"{header['backend']['name']} {header['backend']['version']}"
     for record in bad[:SHOWN]:
         console.rule(f"[bold red]{record.outcome}", style="red")
@@ -121,6 +122,7 @@ def show(header: dict[str, Any], records: list[Any], problems: list[str], file: 
         rest = ", ".join(dict.fromkeys(f"{record.component} {record.clause}" for record in bad[SHOWN:]))
         console.print(f"and {len(bad) - SHOWN} more: {rest}", highlight=False)
     console.print(results.table(records))
+    console.print(results.speed(records, footer["seconds"]), highlight=False)
     counts = results.count(records)
     said = ", ".join(f"{number} {outcome}" for outcome, number in counts.items())
     failed = bool(bad or problems)
@@ -138,8 +140,14 @@ def list_(
     """List what there is to test, to cite and to test with."""
     if what == "components":
         rows = [
-            {"component": p.stem, "torch": p.torch_name, "kind": p.kind, "clauses": len(p.clauses)}
-            for p in spec.components()
+            {
+                "component": page.stem,
+                "torch": page.torch_name,
+                "kind": page.kind,
+                "clauses": len(page.clauses),
+                "reference lines": _code_lines(page),
+            }
+            for page in spec.components()
         ]
     elif what == "clauses":
         rows = [{"clause": c.id, "page": c.page, "text": " ".join(c.text.split())} for c in spec.clauses().values()]
@@ -150,7 +158,12 @@ def list_(
     if as_json:
         typer.echo(json.dumps(rows, indent=1))
         return
-    table = Table(*rows[0], header_style="bold")
+    table = Table(header_style="bold", show_footer=True)
+    for name in rows[0]:
+        numbers = [row[name] for row in rows if isinstance(row[name], int)]
+        table.add_column(
+            name, str(sum(numbers)) if numbers else f"{len(rows)} in all" if name == next(iter(rows[0])) else ""
+        )
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     console.print(table, highlight=False)
@@ -172,6 +185,15 @@ def explain(id: Annotated[str, typer.Argument(metavar="CLAUSE", help="such as ad
         found = [(path, line) for path, line in _lines(package) if mark(line)]
         for path, line in found:
             console.print(f"{title}: {path}\n    {line.strip()}", highlight=False, markup=False)
+
+
+def _code_lines(page: spec.Page) -> int:
+    """The lines of a component's reference that are code: no blank line, comment or docstring."""
+    tree = ast.parse((files("torchstone.reference") / page.kind / f"{page.stem}.py").read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
+            node.body = node.body[1:]
+    return len(ast.unparse(tree).split("\n")) - ast.unparse(tree).split("\n").count("")
 
 
 def _ends(line: str, id: str) -> bool:

@@ -141,11 +141,12 @@ def header(backend: Backend, **settings: Any) -> dict[str, Any]:
     }
 
 
-def write(path: Path, header: dict[str, Any], found: Sequence[Record], problems: Sequence[str]) -> None:
+def write(path: Path, header: dict[str, Any], found: Sequence[Record], problems: Sequence[str], seconds: float) -> None:
     """Write a results file whole or not at all: a header, the records, and a footer that shows it was not cut off."""
     path.parent.mkdir(parents=True, exist_ok=True)
     ordered = sorted(found, key=lambda record: record.order)
-    footer = {"end": len(ordered), "outcomes": dict(count(ordered)), "problems": list(problems)}
+    counts = dict(count(ordered))
+    footer = {"end": len(ordered), "outcomes": counts, "seconds": round(seconds, 2), "problems": list(problems)}
     lines = [header, *(record.to_json() for record in ordered), footer]
     temporary = path.with_suffix(".partial")
     temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
@@ -194,6 +195,15 @@ def table(found: Sequence[Record]) -> Table:
                 f"{worst:.2f}",
             )
     return shown
+
+
+def speed(found: Sequence[Record], seconds: float) -> str:
+    """How many programs were played in how long, and what the time was spent on."""
+    programs = sum(record.programs for record in found)
+    spent = {phase: sum(record.seconds.get(phase, 0.0) for record in found) for phase in PHASES}
+    total = sum(spent.values()) or 1.0
+    shares = ", ".join(f"{phase} {time / total:.0%}" for phase, time in spent.items())
+    return f"{programs:,} programs in {seconds:.1f} s, {programs / seconds:.0f} a second ({shares})"
 
 
 STYLES = {"pass": "green", "fail": "bold red", "error": "bold red", "fixed": "bold red", "known": "yellow"}

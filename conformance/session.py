@@ -25,6 +25,7 @@ class Session:
     """The plugin that is registered when a backend is named."""
 
     def __init__(self, config: pytest.Config) -> None:
+        self.start = perf_counter()
         torch.set_num_threads(1)
         self.config = config
         self.quiet = config.getoption("--torchstone-quiet")
@@ -202,7 +203,8 @@ class Session:
             self.progress.close()
         out = self.config.getoption("--torchstone-out")
         if out:
-            results.write(Path(out) / "results.jsonl", self.header(), self.records, self.problems)
+            seconds = perf_counter() - self.start
+            results.write(Path(out) / "results.jsonl", self.header(), self.records, self.problems, seconds)
 
     def header(self) -> dict[str, Any]:
         """What the run was: versions and settings."""

@@ -1,0 +1,206 @@
+"""The judge accepts honest rounding and refuses planted errors."""
+
+import dataclasses
+import math
+import re
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from torchstone.conformance import oracle
+from torchstone.conformance import strategies as some
+from torchstone.conformance.clauses import components
+from torchstone.conformance.judge import FLOOR, RUNS, Budget, Judge
+from torchstone.conformance.program import (
+    Group,
+    LossProgram,
+    OptimizerProgram,
+    ScheduleProgram,
+    ScheduleStep,
+    Step,
+    TensorData,
+)
+from torchstone.conformance.trace import Entry, Refusal, Trace
+
+QUICKLY = settings(max_examples=60, deadline=None, database=None, derandomize=True)
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+
+def tensor(values, dtype="float64"):
+    return some.rounded(dtype, (len(values),), values)
+
+
+def l1(input, target, dtype="float64", **options):
+    tensors = {"input": tensor(input, dtype), "target": tensor(target, dtype)}
+    return LossProgram("l1", options, tensors, ("input",))
+
+
+def adam(dtype, steps=3, **options):
+    grads = [tensor([3.0, -1e-7, 0.0, 2.0], dtype)] * steps
+    start = TensorData(dtype, (4,), (0.0, 1.0, -0.5, 0.0))
+    return OptimizerProgram("adam", options, (Group((start,)),), tuple(Step((grad,)) for grad in grads))
+
+
+def changed(trace, name, change, after=-1):
+    """The trace with one output changed."""
+    entries = list(trace.entries)
+    tensors = dict(entries[after].tensors)
+    tensors[name] = change(tensors[name])
+    entries[after] = dataclasses.replace(entries[after], tensors=tensors)
+    return Trace(tuple(entries))
+
+
+@QUICKLY
+@given(st.one_of([some.programs_of(page.stem) for page in components()]))
+def test_the_reference_in_its_own_dtype_is_within_budget(program):
+    assert Judge().conforms(program, oracle.play(program, dtype=None))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_planted_error_of_sixteen_ulp_is_refused(dtype):
+    program = adam(dtype, steps=1, lr=0.1)
+    right = oracle.play(program, dtype=None)
+    eps = torch.finfo(right.param(0).dtype).eps
+    wrong = changed(right, "param 0", lambda param: (param.double() * (1 + 16 * eps)).to(param.dtype))
+    assert Judge().conforms(program, right)
+    verdict = Judge().conforms(program, wrong)
+    assert verdict.outcome == "fail"
+    assert verdict.worst > 1
+
+
+def test_bias_corrections_in_float32_are_refused_in_float64():
+    program = adam("float64", steps=1)
+    step = torch.tensor([-3.0, 1e-7, 0.0, -2.0], dtype=torch.float64)
+    m, v = 0.1 * step, 0.001 * step**2
+    correction1, correction2 = 1 - torch.tensor(0.9), 1 - torch.tensor(0.999)
+    moved = 1e-3 * (m / correction1.double()) / ((v / correction2.double()).sqrt() + 1e-8)
+    start = torch.tensor([0.0, 1.0, -0.5, 0.0], dtype=torch.float64)
+    wrong = changed(oracle.play(program), "param 0", lambda _: start + moved)
+    assert not Judge().conforms(program, wrong)
+
+
+def test_a_failure_is_said_only_after_all_runs_and_names_the_element():
+    program = adam("float32", steps=2)
+    wrong = changed(
+        oracle.play(program, dtype=None), "param 0", lambda p: p + torch.tensor([0.0, 0.0, 0.1, 0.0]), after=1
+    )
+    judge = Judge()
+    verdict = judge.conforms(program, wrong)
+    assert judge.budget(program).runs == RUNS
+    assert verdict.place == "param 0[2] after event 1"
+    assert verdict.actual == pytest.approx(verdict.expected + 0.1)
+    assert verdict.budget < 1e-6
+
+
+def test_what_is_right_to_two_ulp_costs_no_run():
+    program = l1([1.0, 2.0], [0.5, 3.0], reduction="none")
+    judge = Judge()
+    assert judge.conforms(program, oracle.play(program))
+    assert judge.budget(program).runs == 0
+
+
+def test_a_longer_trajectory_has_a_larger_budget():
+    def spread(steps):
+        budget = Budget(adam("float32", steps=steps))
+        for _ in range(8):
+            budget.widen()
+        return budget.spread[-1]
+
+    assert spread(10) > spread(1) > 0
+
+
+def test_a_chain_of_rates_is_allowed_a_rounding_for_every_step():
+    budget = Budget(ScheduleProgram("exponential", {"gamma": 0.3}, (0.1,), None, (ScheduleStep(),) * 9))
+    for _ in range(8):
+        budget.widen()
+    relative = budget.spread / budget.expected
+    assert relative[9] > 3 * relative[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("actual", "expected", "right"),
+    [
+        (math.nan, math.nan, True),
+        (math.inf, math.inf, True),
+        (-math.inf, math.inf, False),
+        (math.nan, math.inf, False),
+        (1.0, math.nan, False),
+        (0.0, -0.0, True),
+    ],
+)
+def test_special_values_are_compared_exactly(actual, expected, right):
+    program = l1([1.0], [0.0], reduction="none")
+    trace = Trace((Entry({"value": torch.tensor([actual], dtype=torch.float64)}),))
+    assert bool(Judge().agree(program, trace, "value", torch.tensor([expected]))) is right
+
+
+def test_a_number_that_rounding_may_send_to_infinity_is_inconclusive():
+    program = l1([3e38], [-3e38], "float32", reduction="none")
+    for value in (math.inf, torch.finfo(torch.float32).max):
+        trace = changed(oracle.play(program, dtype=None), "value", lambda v, value=value: torch.full_like(v, value))
+        verdict = Judge().agree(program, trace, "value", oracle.play(program).value)
+        assert verdict.outcome == "inconclusive"
+        assert verdict.inconclusive == 1
+
+
+def test_an_element_that_cannot_be_found_wrong_by_its_size_is_not_counted():
+    # 1 - 1e-9 in bfloat16: the result's budget is far larger than the step.
+    program = OptimizerProgram(
+        "sgd", {"lr": 1.0}, (Group((tensor([1.0], "bfloat16"),)),), (Step((tensor([1.0], "bfloat16"),)),)
+    )
+    verdict = Judge().conforms(program, oracle.play(program, dtype=None))
+    assert verdict
+    assert verdict.comparisons == 2  # the start and the exact zero
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"),
+    [
+        (lambda value: value.float(), "must have dtype torch.float64, got torch.float32"),
+        (lambda value: value.reshape(1, -1), r"must have shape \(2,\), got \(1, 2\)"),
+        (lambda value: None, "must be a tensor, got NoneType"),
+    ],
+)
+def test_the_form_of_an_output_is_judged_first(change, rule):
+    program = l1([1.0, 2.0], [0.5, 3.0], reduction="none")
+    verdict = Judge().conforms(program, changed(oracle.play(program), "value", change))
+    assert verdict.outcome == "error"
+    assert re.search(rule, verdict.rule)
+
+
+def test_missing_outputs_and_entries_are_errors():
+    program = l1([1.0], [0.0])
+    assert "must hold" in Judge().conforms(program, Trace((Entry({}),))).rule
+    program = adam("float64")
+    short = Trace(oracle.play(program).entries[:2])
+    assert "after every event" in Judge().conforms(program, short).rule
+
+
+def test_refusals_are_compared_too():
+    bad, good = l1([1.0], [0.0], reduction="wrong"), l1([1.0], [0.0])
+    refused = Trace((Entry(refusal=Refusal("ValueError", "no")),))
+    judge = Judge()
+    assert judge.conforms(bad, refused)
+    assert judge.conforms(bad, oracle.play(good)).outcome == "fail"
+    assert judge.conforms(good, refused).outcome == "error"
+    assert judge.refuses(bad, refused)
+    assert not judge.refuses(good, oracle.play(good))
+
+
+def test_laws_between_two_programs_add_their_budgets():
+    program, doubled = l1([0.1, 0.7], [0.3, 0.2], "float32"), l1([0.2, 1.4], [0.6, 0.4], "float32")
+    judge = Judge()
+    trace = oracle.play(doubled, dtype=None)
+    expected = 2 * oracle.play(program, dtype=None).value
+    assert judge.agree(doubled, trace, "value", expected, also=(program,))
+    assert not judge.agree(doubled, trace, "value", expected * 1.00001, also=(program,))
+
+
+def test_the_floor_is_in_ulp_of_the_dtype_under_test():
+    program = l1([1.0], [0.0], "float16", reduction="none")
+    trace = oracle.play(program, dtype=None)
+    eps = torch.finfo(torch.float16).eps
+    near = changed(trace, "value", lambda v: v + FLOOR * eps)
+    assert Judge().agree(program, near, "value", 1.0)
