@@ -4,7 +4,7 @@ import ast
 import difflib
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from typing import Any
 
@@ -77,7 +77,7 @@ class Page:
     def title(self) -> str:
         return self.text.split("\n", 1)[0].removeprefix("# ").strip()
 
-    @property
+    @cached_property
     def torch_path(self) -> str:
         found = TORCH.search(self.text)
         return found["path"] if found else ""
@@ -86,7 +86,7 @@ class Page:
     def torch_name(self) -> str:
         return self.torch_path.rpartition(".")[2]
 
-    @property
+    @cached_property
     def clauses(self) -> list[Clause]:
         starts = list(CLAUSE.finditer(self.text))
         return [self._clause(start["id"], self.text[start.end() :]) for start in starts]
@@ -151,6 +151,7 @@ def components(kind: str | None = None) -> list[Page]:
     return [page for page in pages().values() if page.kind and kind in (None, page.kind)]
 
 
+@cache
 def component(name: str) -> Page:
     """The component with this stem (`cross_entropy`) or torch name (`CrossEntropyLoss`)."""
     for page in components():

@@ -1,7 +1,6 @@
 """torch's built-ins: `torch` is the for-loop; `torch:foreach`, `:fused`, `:differentiable` and `:compile` are its
 other codes."""
 
-import inspect
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from torchstone.conformance.backend import UnknownBackend, Unsupported
-from torchstone.conformance.backends.torch_like import TorchLike
+from torchstone.conformance.backends.torch_like import TorchLike, parameters
 
 VARIANTS = ("", "foreach", "fused", "differentiable", "compile")
 
@@ -33,7 +32,7 @@ class Torch(TorchLike):
         if self.variant == "compile":
             return partial(_compiled, optimizer)
         wanted = self.variant or "foreach"
-        if wanted not in inspect.signature(optimizer).parameters:
+        if wanted not in parameters(optimizer)[0]:
             raise Unsupported(f"{optimizer.__name__} has no {wanted} code")
         return partial(optimizer, **{wanted: bool(self.variant)})
 

@@ -11,6 +11,7 @@ import importlib
 import inspect
 import warnings
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -73,9 +74,9 @@ class TorchLike:
         found = lookup(self.namespace, name)
         if found is None:
             raise Unsupported(f"{self.name} has no {name}")
-        known = inspect.signature(found).parameters
+        known, anything = parameters(found)
         missing = [option for option in options if option not in known]
-        if missing and not any(parameter.kind is parameter.VAR_KEYWORD for parameter in known.values()):
+        if missing and not anything:
             raise Unsupported(f"{self.name}'s {name} has no option {missing[0]}")
         return found
 
@@ -253,6 +254,13 @@ class Run:
         self.build(self.values())
         for each, state in zip((self.optimizer, *self.schedulers), states, strict=True):
             each.load_state_dict(state)
+
+
+@cache
+def parameters(found: Any) -> tuple[frozenset[str], bool]:
+    """The names of the arguments that a class takes, and whether it takes any others too."""
+    known = inspect.signature(found).parameters.values()
+    return frozenset(p.name for p in known), any(p.kind is p.VAR_KEYWORD for p in known)
 
 
 def lookup(namespace: Any, name: str) -> Any:
