@@ -5,7 +5,7 @@ test could have given it. What several such runs spread over is what an honest i
 """
 
 import math
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -60,21 +60,16 @@ class Rounding(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, kind, mutable = _kind(func)
+        if kind == "reduction":
+            growth = self.unit_roundoff * (1 + math.log2(max(1, _reduced(args))))
+            args = tuple(self.moved(arg, growth) if isinstance(arg, Tensor) else arg for arg in args)
+        result = func(*args, **kwargs) if kwargs else func(*args)
         if kind == "exact":
-            result = func(*args, **(kwargs or {}))
             if name == "lift_fresh" and result.dim() == 0:
                 scalar(result)  # a number that enters a computation is a scalar and not data
-            return result
-        inputs = [arg for arg in args if isinstance(arg, Tensor)]
-        unit = _unit(inputs)
-        if kind == "reduction" and inputs:
-            growth = (unit or self.unit_roundoff) * (1 + math.log2(max(1, _reduced(args))))
-            args = tuple(
-                self.moved(arg, growth) if isinstance(arg, Tensor) and arg.is_floating_point() else arg for arg in args
-            )
-        result = func(*args, **(kwargs or {}))
-        if isinstance(result, Tensor) and result.is_floating_point():
-            self.perturb(result.numpy(), unit or self.unit_roundoff, name, inputs)
+        elif type(result) is Tensor and result.dtype is torch.float64:
+            unit = None if result.dim() else _unit(args)  # scalars have no dimensions
+            self.perturb(result.numpy(), unit or self.unit_roundoff, name, args)
             if unit and not mutable:
                 scalar(result, unit)
         return result
@@ -82,10 +77,11 @@ class Rounding(TorchDispatchMode):
     def moved(self, exact: Tensor, unit: float) -> Tensor:
         """A perturbed copy."""
         copy = exact.detach().clone(memory_format=torch.contiguous_format)
-        self.perturb(copy.numpy(), unit, "mul", [copy])
+        if copy.dtype is torch.float64:
+            self.perturb(copy.numpy(), unit, "mul", (copy,))
         return copy
 
-    def perturb(self, values: Any, unit: float, name: str, inputs: list[Tensor]) -> None:
+    def perturb(self, values: Any, unit: float, name: str, args: tuple[Any, ...]) -> None:
         """Move, in place, by up to `unit` relatively and by the smallest normal number absolutely, never across zero.
 
         What exceeds the largest number of the dtype may become infinite or stay there: half of the runs do each.
@@ -94,40 +90,41 @@ class Rounding(TorchDispatchMode):
             return
         values = values.reshape(1) if values.ndim == 0 else values
         size = np.abs(values)
-        noise = self.noise(values.size).reshape(values.shape)
+        relative = self.noise(values.size, unit).reshape(values.shape)
         smallest, largest = np.minimum.reduce(size, axis=None), np.maximum.reduce(size, axis=None)
         if smallest * unit > 16 * self.tiny and largest < self.largest / 2:
-            values += values * _relative(noise, unit)  # the common case, in few operations
+            values += values * relative  # the common case, in few operations
             return
         moves = size > 0  # an exact zero stays one
         if not largest < self.largest / 2:
-            self._beyond(size, values, noise, name, inputs)
+            self._beyond(size, values, relative, name, args)
             moves &= np.isfinite(size)
             size[~moves] = 0.0
-        size += size * _relative(noise, unit) + self.tiny * noise
+        size += size * relative + np.copysign(self.tiny, relative)
         np.copyto(values, np.copysign(np.maximum(size, 0.0), values), where=moves)
 
-    def _beyond(self, size: Any, values: Any, noise: Any, name: str, inputs: list[Tensor]) -> None:
+    def _beyond(self, size: Any, values: Any, noise: Any, name: str, args: tuple[Any, ...]) -> None:
         """Decide what becomes of numbers too large for the dtype; what was infinite or NaN before stays as it is."""
         beyond = (size > self.largest) & np.isfinite(values)
-        if name not in POLES and all(bool(tensor.isfinite().all()) for tensor in inputs):
+        if name not in POLES and all(bool(arg.isfinite().all()) for arg in args if isinstance(arg, Tensor)):
             beyond |= np.isinf(values)
         size[beyond] = np.where(noise[beyond] > 0, np.inf, self.largest)
         values[beyond] = np.copysign(size[beyond], values[beyond])
 
-    def noise(self, count: int) -> Any:
-        """The next `count` numbers of the pool, from its start again where it ends."""
+    def noise(self, count: int, unit: float) -> Any:
+        """The next `count` relative errors, from the start of the pool again where it ends."""
         if count > _size:
-            return np.resize(NOISE, count)
+            return np.resize(_errors(unit), count)
         if self.position + count > _size:
             self.position = (self.position + count) % 97
         self.position += count
-        return NOISE[self.position - count : self.position]
+        return _errors(unit)[self.position - count : self.position]
 
 
-def _relative(noise: Any, unit: float) -> Any:
-    """Relative errors from noise. The runs are in float64, whose own rounding must not swallow them: at least 2^-52."""
-    return noise * unit if unit > 4 * DOUBLE else np.copysign(np.maximum(np.abs(noise) * unit, 2 * DOUBLE), noise)
+@lru_cache(64)
+def _errors(unit: float) -> Any:
+    """The pool as relative errors. The runs are in float64, whose own rounding must not swallow them."""
+    return NOISE * unit if unit > 4 * DOUBLE else np.copysign(np.maximum(np.abs(NOISE) * unit, 2 * DOUBLE), NOISE)
 
 
 @cache
@@ -138,16 +135,11 @@ def _kind(func: Any) -> tuple[str, str, bool]:
     return name, kind, func._schema.is_mutable
 
 
-def _unit(inputs: list[Tensor]) -> float | None:
+def _unit(args: tuple[Any, ...]) -> float | None:
     """The unit roundoff of an operation on scalars alone, the coarsest of theirs; None where there are data among
     them."""
-    coarsest = 0.0
-    for tensor in inputs:
-        unit = getattr(tensor, "unit_roundoff", None)
-        if unit is None:
-            return None
-        coarsest = max(coarsest, unit)
-    return coarsest or None
+    units = [getattr(arg, "unit_roundoff", None) for arg in args if isinstance(arg, Tensor)]
+    return max(units, default=None) if None not in units else None
 
 
 class Scalar(float):
@@ -171,7 +163,7 @@ def _rounding(name: str) -> Any:
         result = exact(self, other)
         if not isinstance(result, float):
             return result  # NotImplemented: the other operand is a tensor, which knows what to do
-        return Scalar(math.nextafter(result, math.copysign(math.inf, self.rounding.noise(1)[0])), self.rounding)
+        return Scalar(math.nextafter(result, math.copysign(math.inf, self.rounding.noise(1, DOUBLE)[0])), self.rounding)
 
     return operation
 
