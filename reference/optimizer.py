@@ -5,9 +5,10 @@ A component is a module with three functions. `check(**options)` holds the defau
 parameter: it returns the new parameter and the new state and changes neither argument.
 """
 
+import functools
 import inspect
 from collections.abc import Mapping, Sequence
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from torch import Tensor
@@ -17,9 +18,11 @@ from torchstone.reference.checks import require
 Number = float | Tensor  # an option: a number, or a tensor of no dimensions that holds one
 
 
-def defaults(rule: ModuleType) -> dict[str, Any]:
+@functools.cache
+def defaults(rule: ModuleType) -> MappingProxyType[str, Any]:
     """The default of every option of a component, as its `check` states them."""
-    return {name: option.default for name, option in inspect.signature(rule.check).parameters.items()}
+    parameters = inspect.signature(rule.check).parameters
+    return MappingProxyType({name: option.default for name, option in parameters.items()})
 
 
 def check(rule: ModuleType, options: Mapping[str, Any]) -> None:

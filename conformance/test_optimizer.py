@@ -1,0 +1,361 @@
+"""The clauses of spec/optimizer.md, each over every optimizer."""
+
+import dataclasses
+import importlib
+import itertools
+import math
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from torchstone.conformance import clauses
+from torchstone.conformance import strategies as some
+from torchstone.conformance.oracle import rule
+from torchstone.conformance.program import (
+    AddGroup,
+    Group,
+    OptimizerProgram,
+    SaveAndReload,
+    Step,
+    StepWithClosure,
+    TensorData,
+)
+from torchstone.reference.optimizer import defaults
+
+MANY = st.data()
+
+
+def module(component: str) -> Any:
+    """The test file of a component, which knows its options."""
+    return importlib.import_module(f"torchstone.conformance.optimizers.test_{component}")
+
+
+def programs(component: str, **how: Any) -> st.SearchStrategy[OptimizerProgram]:
+    """Programs with every option of a component, of the kind that a clause is about."""
+    own = module(component)
+    return some.optimizer_programs(component, own.options, **{"settable": own.STEADY, **how})
+
+
+def steps(program: OptimizerProgram) -> list[int]:
+    """The numbers of the events that are steps."""
+    return [i for i, event in enumerate(program.events) if isinstance(event, Step | StepWithClosure)]
+
+
+def one_of(program: OptimizerProgram) -> st.SearchStrategy[int]:
+    """One of the parameters that are there from the start, with elements if one of them has any."""
+    params = [param for group in program.groups for param in group.params]
+    return st.sampled_from([i for i, param in enumerate(params) if param.data] or [0])
+
+
+@given(MANY)
+def test_optimizer_1_a_group_has_options_of_its_own(play, component, data):
+    program = data.draw(programs(component, kinds=("step", "set", "step", "add"), nones=False))
+    assert play.conforms(program)
+
+
+@given(MANY)
+def test_optimizer_2_splitting_groups_changes_nothing(play, component, data):
+    program = data.draw(programs(component, kinds=("step", "reload", "closure")))
+    alone = tuple(Group((param,), group.options) for group in program.groups for param in group.params)
+    split = dataclasses.replace(program, groups=alone)
+    which = data.draw(one_of(program))
+
+    assert play.agree(program, f"param {which}", play(split).param(which), also=(split,))
+
+
+@given(MANY)
+def test_optimizer_3_parameters_do_not_depend_on_each_other(play, component, data):
+    program = data.draw(programs(component, kinds=("step", "set", "reload", "closure")))
+    which = data.draw(one_of(program))
+    other = _others_changed(program, which)
+
+    assert play.agree(program, f"param {which}", play(other).param(which), also=(other,))
+
+
+def _others_changed(program: OptimizerProgram, which: int) -> OptimizerProgram:
+    """The same program with another start and no gradients, or none that are the same, for all parameters but one."""
+
+    def moved(data: Any) -> Any:
+        return None if data is None else some.changed(data, lambda value: 1.0 - value)
+
+    place = itertools.count()
+    groups = [
+        Group(tuple(param if next(place) == which else moved(param) for param in group.params), group.options)
+        for group in program.groups
+    ]
+    events = [
+        dataclasses.replace(e, grads=tuple(g if i == which else moved(g) for i, g in enumerate(e.grads)))
+        if isinstance(e, Step | StepWithClosure)
+        else e
+        for e in program.events
+    ]
+    return dataclasses.replace(program, groups=tuple(groups), events=tuple(events))
+
+
+@given(MANY)
+def test_optimizer_4_reshaping_changes_nothing(play, component, data):
+    own = module(component)
+    program = data.draw(some.one_parameter(component, own.options, settable=own.STEADY, kinds=("step", "set")))
+
+    def flat(tensor: TensorData) -> TensorData:
+        return dataclasses.replace(tensor, shape=(len(tensor.data), 1))
+
+    column = some.reworked(program, param=flat, grad=flat)
+
+    expected = play(column).param(0)
+    assert play.agree(program, "param 0", expected.reshape(program.groups[0].params[0].shape), also=(column,))
+
+
+@given(MANY, some.PLACES)
+def test_optimizer_4_a_nan_stays_in_its_element(play, component, data, place):
+    program = data.draw(programs(component, kinds=("step",), groups=1, params=1, nones=False).filter(some.inhabited))
+    first, *others = (event.grads[0] for event in program.events)
+    broken = some.with_grads(program, [some.planted(first, place, math.nan), *others])
+
+    expected = play(program).param(0).flatten()
+    expected[place % len(expected)] = math.nan
+    assert play.agree(broken, "param 0", expected.reshape(first.shape), also=(program,))
+
+
+@given(MANY)
+def test_optimizer_5_a_changed_option_acts_at_the_next_step(play, component, data):
+    changes = module(component).SETTABLE
+    assert play.conforms(data.draw(programs(component, settable=changes, kinds=("step", "set", "set"), steps=(2, 12))))
+
+
+@given(MANY)
+def test_optimizer_6_no_gradient_no_step(play, component, data):
+    program = data.draw(programs(component, kinds=("step", "step", "closure", "reload")))
+    trace = play(program)
+    for index in steps(program):
+        for i, grad in enumerate(program.events[index].grads):
+            before, after = trace.param(i, after=index), trace.param(i, after=index + 1)
+            assert grad is not None or ((before == after) | before.isnan()).all()
+    assert play.conforms(program)
+
+
+@given(MANY)
+def test_optimizer_7_a_gradient_of_zeros_is_a_step(play, component, data):
+    program = data.draw(programs(component, kinds=("step",), steps=(2, 12), groups=1))
+    zero = data.draw(st.lists(some.BOOLEANS, min_size=len(program.events), max_size=len(program.events)))
+    empty = some.times(0.0)
+    events = [
+        Step(tuple(g and empty(g) for g in event.grads)) if still else event
+        for still, event in zip([*zero[1:], False], program.events, strict=True)
+    ]
+
+    assert play.conforms(some.with_events(program, events))
+
+
+@given(MANY)
+def test_optimizer_8_a_late_group_starts_afresh(play, component, data):
+    program = data.draw(programs(component, kinds=("step", "add", "step", "set"), steps=(2, 12), groups=1))
+    assert play.conforms(program)
+
+
+@given(MANY)
+def test_optimizer_9_a_closure_brings_the_gradients_and_the_loss(play, component, data):
+    program = data.draw(programs(component, kinds=("closure", "step"), steps=(2, 12), groups=2))
+    assert play.conforms(program)
+
+
+@given(MANY)
+def test_optimizer_10_a_closure_is_called_once_with_gradients_enabled(play, component, data):
+    program = data.draw(programs(component, kinds=("closure",), steps=(2, 3), groups=2))
+    trace = play(program)  # a backend that calls it otherwise breaks a rule of the interface
+    for index, event in enumerate(program.events):
+        if isinstance(event, StepWithClosure):
+            assert float(trace.entries[index + 1].tensors["loss"]) == event.loss
+
+
+@given(MANY)
+def test_optimizer_11_a_reload_changes_nothing(play, component, data):
+    program = data.draw(programs(component, kinds=("reload", "step", "set", "step", "add"), steps=(3, 12)))
+    trace = play(program)
+    for index, event in enumerate(program.events):
+        if isinstance(event, SaveAndReload):
+            for i in range(sum(name.startswith("param") for name in trace.entries[index].tensors)):
+                before, after = trace.param(i, after=index), trace.param(i, after=index + 1)
+                assert ((before == after) | before.isnan()).all()
+    assert play.conforms(program)
+
+
+@given(MANY)
+def test_optimizer_12_gradients_are_not_changed(play, component, data):
+    play(data.draw(programs(component)))  # a backend that changes one breaks a rule of the interface
+
+
+@given(MANY)
+def test_optimizer_13_the_layout_makes_no_difference(play, component, data):
+    program = data.draw(programs(component, kinds=("step", "step", "reload"), groups=1, layouts=True))
+    assert play.conforms(program)
+
+
+@given(MANY)
+def test_optimizer_14_parameters_keep_dtype_and_shape(play, component, data):
+    program = data.draw(programs(component))
+    trace = play(program)
+    given = [param for group in program.groups for param in group.params]
+    for entry in trace.entries:
+        for i, param in enumerate(given):
+            now = entry.tensors[f"param {i}"]
+            assert (str(now.dtype), tuple(now.shape)) == (f"torch.{param.dtype}", param.shape)
+
+
+@given(MANY)
+def test_optimizer_15_maximize_negates_the_gradient_alone(play, component, data):
+    program = data.draw(programs(component, kinds=("step", "set", "reload"), groups=1))
+    up = some.reworked(program, options=lambda given: {**given, "maximize": True})
+    down = some.reworked(program, grad=some.times(-1.0), options=lambda given: {**given, "maximize": False})
+
+    assert play.agree(up, "param 0", play(down).param(0), also=(down,))
+
+
+@given(MANY)
+def test_optimizer_16_a_rate_of_zero_moves_nothing(play, component, data):
+    program = data.draw(programs(component, spreads=some.TAME))
+    trace = play(some.reworked(program, options=lambda given: {**given, "lr": 0.0}))
+    for i, start in enumerate(param for group in program.groups for param in group.params):
+        end = trace.param(i)
+        assert ((end == start.torch()) | ~end.isfinite()).all()
+
+
+@given(MANY)
+def test_optimizer_17_numbers_are_computed_in_float64(play, component, data):
+    program = data.draw(
+        programs(component, kinds=("step",), groups=1, params=1, dtypes=DOUBLE, starts=some.ZEROS, spreads=some.TAME)
+    )
+    assert play.conforms(program)
+
+
+DOUBLE = st.just("float64")
+
+
+def tensors_allowed(component: str) -> set[str]:
+    """The options that may be tensors, as the page says."""
+    return {option.name for option in clauses.component(component).parameters if "tensor" in option.domain}
+
+
+@given(MANY, some.BOOLEANS)
+def test_optimizer_18_a_tensor_acts_as_the_number_it_holds(play, component, data, both):
+    rates = {"lr": some.TENSOR_RATES}
+    program = data.draw(programs(component, settable=rates, kinds=("step", "set", "reload"), groups=1))
+    allowed = tensors_allowed(component)
+
+    def tensor(value: Any) -> Any:
+        if isinstance(value, tuple):
+            return (tensor(value[0]), tensor(value[1]) if both else value[1])
+        return value if isinstance(value, TensorData) else some.as_tensor(value)
+
+    def held(given: dict[str, Any]) -> dict[str, Any]:
+        return {name: tensor(value) if name in allowed else value for name, value in given.items()}
+
+    assert play.conforms(some.reworked(program, options=held))
+
+
+@given(MANY)
+def test_optimizer_19_an_integer_acts_as_the_number_it_is(play, component, data):
+    program = data.draw(programs(component, kinds=("step", "set", "reload"), groups=2))
+
+    def whole(name: str, value: Any) -> Any:
+        if name == "centered":
+            return False  # with an alpha of zero there is no variance to divide by
+        if isinstance(value, tuple):
+            return (int(value[0]), *value[1:])
+        return math.ceil(value) if isinstance(value, float) else value
+
+    def rounded(given: dict[str, Any]) -> dict[str, Any]:
+        return {name: whole(name, value) for name, value in given.items()}
+
+    assert play.conforms(some.reworked(program, options=rounded))
+
+
+@given(MANY, some.PLACES)
+def test_optimizer_21_a_nan_stays_for_good(play, component, data, place):
+    own = module(component)
+    program = data.draw(some.one_parameter(component, own.options).filter(some.inhabited))
+    grads = [event.grads[0] for event in program.events]
+    when = data.draw(st.integers(0, len(grads) - 1))
+    grads[when] = some.planted(grads[when], place, math.nan)
+    trace = play(some.with_grads(program, grads))
+    for after in range(when + 1, len(grads) + 1):
+        now = trace.param(0, after=after).flatten()
+        assert now[place % len(now)].isnan()
+
+
+@given(MANY)
+def test_optimizer_22_empty_groups_and_parameters_are_accepted(play, component, data):
+    program = data.draw(programs(component, kinds=("step", "set", "reload"), groups=2))
+    nothing = TensorData(program.dtype, (0, 3), ())
+    groups = (*program.groups, Group(()), Group((nothing,)))
+    events = [
+        dataclasses.replace(event, grads=(*event.grads, nothing)) if isinstance(event, Step) else event
+        for event in program.events
+    ]
+
+    assert play.conforms(dataclasses.replace(program, groups=groups, events=tuple(events)))
+
+
+OUTSIDE = {"[0, ∞)": (-1.0, -1e-9, -math.inf), "[0, 1]": (-0.1, 1.5, 2.0), "two in [0, 1)": (-0.1, 1.0, 1.5)}
+
+
+def mistakes(component: str) -> st.SearchStrategy[dict[str, Any]]:
+    """One option outside the domain that the page states."""
+    found: list[dict[str, Any]] = []
+    for option in clauses.component(component).parameters:
+        for domain, values in OUTSIDE.items():
+            for value in values if option.domain.startswith(domain) else ():
+                pair = "two" in domain
+                found += [{option.name: (0.9, value)}, {option.name: (value, 0.9)}] if pair else [{option.name: value}]
+        if option.name == "nesterov":
+            found += [{"nesterov": True}, {"nesterov": True, "momentum": 0.9, "dampening": 0.5}]
+    return st.sampled_from(found)
+
+
+@given(MANY)
+def test_optimizer_23_refuses_a_default_out_of_domain(play, component, data):
+    assert play.refuses(some.building(component, **data.draw(mistakes(component))))
+
+
+@given(MANY)
+def test_optimizer_24_refuses_an_option_of_a_group_out_of_domain(play, component, data):
+    program, wrong = some.building(component), data.draw(mistakes(component))
+    group = Group(program.groups[0].params, wrong)
+    if data.draw(some.BOOLEANS):
+        late = some.with_events(program, [AddGroup(group)])
+        assert play.refuses(late, after=1)
+    else:
+        assert play.refuses(dataclasses.replace(program, groups=(*program.groups, group)))
+
+
+def numeric(component: str) -> list[str]:
+    """The options that are numbers or pairs of numbers."""
+    return [name for name, value in defaults(rule("optimizers", component)).items() if not isinstance(value, bool)]
+
+
+def replaced(component: str, name: str, value: Any, first: bool) -> dict[str, Any]:
+    """An option with its number, or one number of its pair, replaced."""
+    default = defaults(rule("optimizers", component))[name]
+    if isinstance(default, tuple):
+        return {name: (value, default[1]) if first else (default[0], value)}
+    return {name: value}
+
+
+@given(MANY, some.BOOLEANS)
+def test_optimizer_25_refuses_nan(play, component, data, first):
+    name = data.draw(st.sampled_from(numeric(component)))
+    assert play.refuses(some.building(component, **replaced(component, name, math.nan, first)))
+
+
+NOT_ONE = st.sampled_from([TensorData("float64", (2,), (0.5, 0.5)), TensorData("float64", (0,), ())])
+
+
+@given(MANY, NOT_ONE, some.BOOLEANS)
+def test_optimizer_26_refuses_a_tensor_of_more_or_less_than_one(play, component, data, tensor, first):
+    name = data.draw(st.sampled_from(numeric(component)))
+    assert play.refuses(some.building(component, **replaced(component, name, tensor, first)))
+
+
+def test_optimizer_28_refuses_to_have_no_groups(play, component):
+    assert play.refuses(OptimizerProgram(component, {}, ()))
