@@ -9,7 +9,7 @@ import importlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from hypothesis import strategies as st
@@ -36,6 +36,7 @@ from torchstone.conformance.program import (
 from torchstone.conformance.trace import Trace
 from torchstone.reference.optimizer import defaults
 
+T = TypeVar("T")
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 OptionStrategies = Mapping[str, st.SearchStrategy[Any]]
 
@@ -96,6 +97,7 @@ def _bytes(draw: Draw, count: int) -> bytes:
     return bytes(draw(_binary(count)))
 
 
+@cache
 def _exponents(dtype: str, spread: str) -> tuple[int, int]:
     info = torch.finfo(getattr(torch, dtype))
     lowest, highest = math.ceil(math.log10(info.smallest_normal * info.eps)), math.floor(math.log10(info.max)) - 1
@@ -105,8 +107,12 @@ def _exponents(dtype: str, spread: str) -> tuple[int, int]:
 
 def numbers(draw: Draw, count: int, dtype: str, spread: str = "near", plain: Sequence[float] = PLAIN) -> list[float]:
     """`count` numbers: about one in four from `plain`, the others with two decimal digits, log-uniform over the spread."""
+    return decoded(_bytes(draw, 2 * count), dtype, spread, plain)
+
+
+def decoded(raw: bytes, dtype: str, spread: str, plain: Sequence[float] = PLAIN) -> list[float]:
+    """The numbers that bytes stand for, two a number."""
     low, high = _exponents(dtype, spread)
-    raw = _bytes(draw, 2 * count)
     found = []
     for kind, digits in zip(raw[::2], raw[1::2], strict=True):
         if kind < 64:
@@ -184,13 +190,22 @@ def upstream(draw: Draw) -> tuple[float, ...]:
 
 def options(draw: Draw, **choices: st.SearchStrategy[Any]) -> dict[str, Any]:
     """Options by name, each left at its default half of the time."""
-    return {name: draw(choice) for name, choice in choices.items() if draw(BOOLEANS)}
+    chosen = draw(_below(2 ** len(choices)))
+    return {name: draw(choice) for bit, (name, choice) in enumerate(choices.items()) if chosen >> bit & 1}
+
+
+@cache
+def _below(count: int) -> st.SearchStrategy[int]:
+    return st.integers(0, count - 1)
 
 
 def decimals(low: float, high: float, *likely: float) -> st.SearchStrategy[float]:
-    """The likely values, and short decimals between the bounds."""
-    between = st.integers(0, 1000).map(lambda i: float(f"{low + (high - low) * i / 1000:.4g}"))
-    return st.one_of(st.sampled_from(likely), between) if likely else between
+    """The likely values half of the time, and short decimals between the bounds."""
+
+    def number(i: int) -> float:
+        return likely[i % len(likely)] if likely and i < 1000 else float(f"{low + (high - low) * (i % 1000) / 999:.4g}")
+
+    return st.integers(0, 1999).map(number)
 
 
 REDUCTION_OPTIONS = one_of_these({}, {"reduction": "none"}, {"reduction": "sum"}, {"reduction": "mean"})
@@ -332,6 +347,9 @@ def separate(data: TensorData) -> TensorData:
 LEARNING_RATES = decimals(1e-3, 2.0, 0.1, 1e-3, 0.01, 1.0, 1e-4, 0.5)
 
 
+LEARNING_RATES = decimals(1e-3, 2.0, 0.1, 1e-3, 0.01, 1.0, 1e-4, 0.5)
+
+
 def as_tensor(number: float, dtype: str = "float64", shape: tuple[int, ...] = ()) -> TensorData:
     """An option as a tensor of one element."""
     return rounded(dtype, shape, (float(number),))
@@ -344,13 +362,13 @@ WHOLE = st.sampled_from([2, 1, 3, 5, 7, 4, 12])
 
 
 EVENTS = ("step", "step", "step", "set", "reload", "closure", "add")
-STARTS = st.sampled_from(["zero", "near", "spread", "zero"])
 LENGTHS = (1, 2, 3, 1, 2, 4, 6, 12)
-SHAPES = st.sampled_from(
-    [(1,), (2,), (), (3,), (2, 2), (2, 3), (4,), (1, 3), (5,), (3, 1, 2), (2,), (3,), (0,), (2, 0, 3), (70,), (2, 17)]
-)
 COUNTS = (1, 2, 1, 3)
-NONES = st.sampled_from([False, False, False, True])
+SHAPES: tuple[tuple[int, ...], ...] = (
+    *((1,), (2,), (), (3,), (2, 2), (2, 3), (4,), (1, 3), (5,)),
+    *((3, 1, 2), (2,), (3,), (0,), (2, 0, 3), (70,), (2, 17)),
+)
+STARTS = st.sampled_from(["any", "zero", "near", "spread"])
 ZEROS = st.just("zero")
 TAME = st.sampled_from(["near", "spread"])  # far from overflow in every dtype
 WIDE_DTYPES = st.sampled_from(["float64", "float32", "bfloat16"])  # those where no default option underflows
@@ -363,6 +381,20 @@ LARGE_EPSILONS = st.sampled_from([1e-3, 1.0, 0.1])  # more than zero in every dt
 PLACES = st.integers(0, 99)
 SIGNS = st.sampled_from([1.0, -1.0])
 NEGATIVE = st.sampled_from([-1.0, -1e-9, -math.inf, math.nan, as_tensor(-1.0)])
+DICE = st.binary(min_size=64, max_size=64)
+ELEMENTS = 1000  # from here on the numbers of a program repeat
+
+
+class Dice:
+    """Small choices from bytes drawn at once, which is much faster than a draw for each. Zeros choose the first."""
+
+    def __init__(self, draw: Draw) -> None:
+        self.bytes = draw(DICE)
+        self.position = 0
+
+    def choose(self, choices: Sequence[T]) -> T:
+        self.position += 1
+        return choices[self.bytes[self.position % len(self.bytes)] % len(choices)]
 
 
 @st.composite
@@ -382,72 +414,90 @@ def optimizer_programs(
     spreads: st.SearchStrategy[str] = RANGES,
     layouts: bool = False,
 ) -> OptimizerProgram:
-    """An optimizer over up to `groups` groups of up to `params` parameters, and a trajectory of events that ends in a step.
+    """An optimizer over up to `groups` groups of up to `params` parameters, and events of which the last is a step.
 
-    `options` draws a dict of constructor options; `settable` names those that may change in mid-run. Parameters start at
-    zero or tiny as often as at about one, so that an update is seen in full and not under the parameter's own ulp.
+    `options` draws a dict of constructor options; `settable` names those that may change in mid-run. Parameters start
+    at zero or tiny as often as at about one, so that an update is seen in full and not under the parameter's own ulp.
     """
-    dtype = draw(dtypes)
-    spread = draw(spreads)
+    dtype, spread, start, dice = draw(dtypes), draw(spreads), draw(starts), Dice(draw)
     shapes: list[tuple[int, ...]] = []
+    vague: list[tuple[TensorData, str]] = []  # tensors whose numbers are not drawn yet, and what they are like
+
+    def later(shape: tuple[int, ...], like: str, layout: str) -> TensorData:
+        vague.append((TensorData(dtype, shape, (0.0,) * math.prod(shape), layout), like))
+        return vague[-1][0]
 
     def param() -> TensorData:
-        shapes.append(draw(SHAPES))
-        start = draw(starts)
-        count = math.prod(shapes[-1])
-        values = [0.0] * count if start == "zero" else numbers(draw, count, dtype, start)
+        shapes.append(dice.choose(SHAPES))
+        like = dice.choose(("zero", "near", "spread", "zero")) if start == "any" else start
         # The elements of a parameter do not share memory (optimizer.13), so that it is never broadcast.
-        return rounded(dtype, shapes[-1], values, draw(APART) if layouts else "contiguous")
+        return later(shapes[-1], like, dice.choose(APART) if layouts else "contiguous")
 
     def group(extra: Mapping[str, Any]) -> Group:
-        return Group(tuple(param() for _ in range(draw(_first(COUNTS, params)))), dict(extra))
+        return Group(tuple(param() for _ in range(min(params, dice.choose(COUNTS)))), dict(extra))
 
     def own() -> dict[str, Any]:
-        extra = options(draw) if draw(BOOLEANS) else {}
+        extra = options(draw) if dice.choose((False, True)) else {}
         return extra if _compatible(defaults, extra) else {}
 
     def grads() -> tuple[TensorData | None, ...]:
         return tuple(
             None
-            if nones and draw(NONES)
-            else data(draw, dtype, each, numbers(draw, math.prod(each), dtype, spread), layouts)
-            for each in shapes
+            if nones and dice.choose((False, False, False, True))
+            else later(shape, spread, dice.choose(MEMORY) if layouts else "contiguous")
+            for shape in shapes
         )
 
     defaults = options(draw)
-    found = [group({}), *(group(own()) for _ in range(draw(_first(COUNTS, groups)) - 1))]
+    found = [group({}), *(group(own()) for _ in range(min(groups, dice.choose(COUNTS)) - 1))]
     count = len(found)
     events: list[Event] = []
     low, high = steps
-    for _ in range(draw(st.sampled_from([n for n in LENGTHS if low <= n <= high] or [low])) - 1):
-        match draw(st.sampled_from(kinds)):
+    for _ in range(dice.choose([n for n in LENGTHS if low <= n <= high] or [low]) - 1):
+        match dice.choose(kinds):
             case "set" if settable:
-                name = draw(st.sampled_from(sorted(settable)))
-                events.append(SetOption(draw(st.integers(0, count - 1)), name, draw(settable[name])))
+                name = dice.choose(sorted(settable))
+                events.append(SetOption(dice.choose(range(count)), name, draw(settable[name])))
             case "reload":
                 events.append(SaveAndReload())
             case "closure":
-                events.append(StepWithClosure(grads(), draw(CLOSURE_LOSSES)))
+                events.append(StepWithClosure(grads(), dice.choose((0.0, 1.5, -2.0))))
             case "add" if count < 4:
                 events.append(AddGroup(group(own())))
                 count += 1
             case _:
                 events.append(Step(grads()))
     events.append(Step(grads()))
-    return OptimizerProgram(component, defaults, tuple(found), tuple(events))
+    program = OptimizerProgram(component, defaults, tuple(found), tuple(events))
+    return _filled(program, vague, _bytes(draw, 2 * min(ELEMENTS, sum(len(data.data) for data, _ in vague))))
 
 
-APART = st.sampled_from(["contiguous", "transposed", "strided"])
-CLOSURE_LOSSES = st.sampled_from([0.0, 1.5, -2.0])
+APART = ("contiguous", "transposed", "strided")
+MEMORY = (*APART, "broadcast")
 
 
-@cache
-def _first(counts: tuple[int, ...], most: int) -> st.SearchStrategy[int]:
-    return st.sampled_from([count for count in counts if count <= most])
+def _filled(program: OptimizerProgram, vague: Sequence[tuple[TensorData, str]], raw: bytes) -> OptimizerProgram:
+    """The program with its numbers, which `raw` stands for, two bytes a number, again from the start where it ends."""
+    filled: dict[int, TensorData] = {}
+    position = 0
+    for data, like in vague:
+        count = 2 * len(data.data)
+        own = raw[position : position + count] if position + count <= len(raw) else (raw[2:] * 3)[:count]
+        position = (position + count) % max(2, len(raw))
+        if like != "zero" and count:
+            values = decoded(own, data.dtype, like)
+            if data.layout == "broadcast" and data.shape:
+                values = values[: math.prod(data.shape[1:])] * data.shape[0]
+            filled[id(data)] = rounded(data.dtype, data.shape, values, data.layout)
+
+    def fill(data: TensorData) -> TensorData:
+        return filled.get(id(data), data)
+
+    return reworked(program, param=fill, grad=fill)
 
 
 def _compatible(defaults: Mapping[str, Any], extra: Mapping[str, Any]) -> bool:
-    """Whether a group's own options may stand beside the defaults: Nesterov's momentum needs all three of its options."""
+    """Whether a group's own options may stand beside the defaults: Nesterov's momentum needs three of them."""
     merged = {**defaults, **extra}
     return not merged.get("nesterov") or (merged.get("momentum", 0) > 0 and merged.get("dampening", 0) == 0)
 
@@ -479,7 +529,7 @@ def reworked(
     grad: Callable[[TensorData], TensorData | None] = lambda data: data,
     options: Callable[[dict[str, Any]], dict[str, Any]] = lambda given: given,
 ) -> OptimizerProgram:
-    """The same program, with its parameters, its gradients or its options (also those set in mid-run) put through a function."""
+    """The same program, its parameters, gradients or options (also those set in mid-run) put through a function."""
 
     def group(each: Group) -> Group:
         return Group(tuple(map(param, each.params)), options(dict(each.options)))
@@ -552,7 +602,7 @@ def rising(program: OptimizerProgram) -> OptimizerProgram:
 
 
 def penalised(program: OptimizerProgram, trace: Trace, decay: float) -> OptimizerProgram:
-    """The same steps of one parameter with `decay` times the parameter, as it is in the trace, added to each gradient."""
+    """The same steps of one parameter, each gradient with `decay` times the parameter of the trace added to it."""
     grads = []
     for index, event in enumerate(program.events):
         given, theta = event.grads[0], trace.param(0, after=index).double()
