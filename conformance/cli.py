@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
+import rich.progress
 import typer
 from rich.console import Console
 from rich.markdown import Markdown
@@ -34,6 +35,7 @@ errors = Console(stderr=True)
 Profile = enum.StrEnum("Profile", {name: name for name in PROFILES})  # type: ignore[misc]
 QUICK = Profile("quick")
 What = enum.StrEnum("What", {name: name for name in ("components", "clauses", "backends")})  # type: ignore[misc]
+OUT = Path("torchstone-results")
 BACKEND = typer.Option(
     "--backend", "-b", help="NAME, NAME:REST, torch-like:package.module[:attribute] or package.module:object."
 )
@@ -64,7 +66,7 @@ def run(
     seed: Annotated[int, typer.Option(help="The same seed gives the same programs.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = min(os.cpu_count() or 1, 8),
     known: Annotated[Path | None, typer.Option(help="Declared deviations, in place of the backend's own file.")] = None,
-    out: Annotated[Path, typer.Option(help="The folder for results.jsonl and junit.xml.")] = Path("torchstone-results"),
+    out: Annotated[Path, typer.Option(help="The folder for results.jsonl and junit.xml.")] = OUT,
 ) -> None:
     """Test a backend against the spec.
 
@@ -215,7 +217,6 @@ def replay(
     backend: Annotated[str, BACKEND] = "torch",
 ) -> None:
     """Play one program on a backend and say whether the reference agrees. Exit code 1 where it does not."""
-    from torchstone.conformance import backend as backends
     from torchstone.conformance import failure, player, program, results
 
     try:
@@ -225,15 +226,82 @@ def replay(
             raise ValueError(f"it must be an object with a kind of program, got {type(read).__name__}")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise mistake(f"replay: {file} must hold a program as JSON: {error}") from None
-    try:
-        chosen = backends.load(backend)
-    except backends.UnknownBackend as unknown:
-        raise mistake(unknown) from None
-    verdict = player.Player(chosen).verdict_on(read)
+    verdict = player.Player(started(backend)).verdict_on(read)
     console.print(failure.compact(program.to_json(read)), markup=False, highlight=False, soft_wrap=True)
     console.print(f"{verdict.outcome}: {failure.sentence(verdict)}", highlight=False, markup=False, soft_wrap=True)
     if verdict.outcome in results.BAD:
         raise typer.Exit(NONCONFORMING)
+
+
+@app.command()
+def train(
+    dataset: Annotated[str, typer.Argument(help="mnist, or digits: a stand-in that needs no download.")],
+    backend: Annotated[str, BACKEND] = "torch",
+    epochs: Annotated[int | None, typer.Option(min=1, help="By default the recipe's own number.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="How many runs, with the seeds 0, 1, 2 ...")] = 1,
+    out: Annotated[Path, typer.Option(help="The folder for training.json and learning-curves.png.")] = OUT,
+    data: Annotated[Path | None, typer.Option(help="The folder that holds mnist/*.gz; else TORCHSTONE_DATA.")] = None,
+    or_digits: Annotated[bool, typer.Option("--or-digits", help="Take the digits where MNIST cannot be had.")] = False,
+) -> None:
+    """Train a network three ways from the same start: torch's built-ins, the reference, and the backend.
+
+    Exit codes: 0 the backend's run is accepted; 1 it is not; 2 the call or the data are mistaken; 3 the backend could
+    not be started or cannot take part.
+    """
+    from torchstone.conformance.backend import Unsupported
+    from torchstone.conformance.training import data as files_
+    from torchstone.conformance.training import run as training
+
+    chosen = started(backend)
+    try:
+        with rich.progress.Progress(console=errors, disable=not errors.is_terminal, transient=True) as progress:
+            result = training.train(
+                dataset,
+                chosen,
+                epochs=epochs,
+                seeds=seeds,
+                out=out,
+                data_folder=data,
+                stand_in=or_digits,
+                progress=progress,
+            )
+    except training.Interrupted as interrupted:
+        raise mistake(interrupted, 130) from None
+    except Unsupported as reason:
+        raise mistake(f"{backend} cannot take part: {reason}", NO_BACKEND) from None
+    except (files_.Missing, files_.DataError, ValueError) as error:
+        raise mistake(error) from None
+    shown = Table(*result.columns, title=result.title, title_style="dim", header_style="bold")
+    for row in result.rows:
+        shown.add_row(*row)
+    console.print(shown)
+    for check in result.checks:
+        if check.outcome != "pass":
+            console.print(
+                f"{check.clause} {check.stack}: {check.outcome}: {check.found}", highlight=False, markup=False
+            )
+    for note in result.notes:
+        console.print(note, highlight=False, markup=False)
+    verdict = "[bold green]accepted[/]" if result.passed else "[bold red]not accepted[/]"
+    console.print(f"{result.backend} on {result.dataset}: {verdict}", highlight=False)
+    console.print(f"the reference took {result.cost:.2f} times as long as torch's built-ins", highlight=False)
+    console.print(f"results: {out / 'training.json'}", highlight=False)
+    if not result.passed:
+        raise typer.Exit(NONCONFORMING)
+
+
+def started(backend: str) -> Any:
+    """The backend, or an exit with a message that says what to write, or what went wrong in it."""
+    import traceback
+
+    from torchstone.conformance import backend as backends
+
+    try:
+        return backends.load(backend)
+    except backends.UnknownBackend as unknown:
+        raise mistake(unknown) from None
+    except Exception:
+        raise mistake(f"backend: {backend} could not be started:\n{traceback.format_exc()}", NO_BACKEND) from None
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import copy
 import importlib
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -38,6 +38,8 @@ from torchstone.conformance.program import (
 )
 from torchstone.conformance.script import torch_script
 from torchstone.conformance.trace import Entry, Refusal, Trace
+from torchstone.conformance.training.recipe import Recipe
+from torchstone.conformance.training.trainer import TorchTrainer, Trainer
 
 REFUSALS = (ValueError, TypeError, IndexError, RuntimeError)
 PLACES = ("", "nn", "optim", "optim.lr_scheduler")
@@ -111,6 +113,15 @@ class TorchLike:
     def leaves(self, params: list[Tensor]) -> list[Tensor]:
         """The tensors an optimizer is given, from those that hold the values."""
         return params
+
+    def trainer(self, recipe: Recipe, params: Sequence[Tensor]) -> Trainer:
+        """The classes in a training run, over parameters that they change in place."""
+        loss, optimizer, scheduler = recipe.loss, recipe.optimizer, recipe.scheduler
+        built = self.optimizer_class(optimizer.component, optimizer.options)(
+            [{"params": self.leaves([param.requires_grad_() for param in params])}], **optimizer.options
+        )
+        schedule = self.find(scheduler.component)(built, **scheduler.options) if scheduler else None
+        return TorchTrainer(self.find(loss.component, loss.options)(**loss.options), built, schedule)
 
     def loss(self, program: LossProgram) -> Iterator[Tensors]:
         options = {name: _value(value) for name, value in program.options.items()}
