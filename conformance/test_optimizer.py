@@ -16,7 +16,6 @@ from torchstone.conformance.program import (
     AddGroup,
     Group,
     OptimizerProgram,
-    SaveAndReload,
     Step,
     StepWithClosure,
     TensorData,
@@ -35,11 +34,6 @@ def programs(component: str, **how: Any) -> st.SearchStrategy[OptimizerProgram]:
     """Programs with every option of a component, of the kind that a clause is about."""
     own = module(component)
     return some.optimizer_programs(component, own.options, **{"settable": own.STEADY, **how})
-
-
-def steps(program: OptimizerProgram) -> list[int]:
-    """The numbers of the events that are steps."""
-    return [i for i, event in enumerate(program.events) if isinstance(event, Step | StepWithClosure)]
 
 
 def one_of(program: OptimizerProgram) -> st.SearchStrategy[int]:
@@ -93,29 +87,16 @@ def _others_changed(program: OptimizerProgram, which: int) -> OptimizerProgram:
     return dataclasses.replace(program, groups=tuple(groups), events=tuple(events))
 
 
-@given(MANY)
-def test_optimizer_4_reshaping_changes_nothing(play, component, data):
-    own = module(component)
-    program = data.draw(some.one_parameter(component, own.options, settable=own.STEADY, kinds=("step", "set")))
-
-    def flat(tensor: TensorData) -> TensorData:
-        return dataclasses.replace(tensor, shape=(len(tensor.data), 1))
-
-    column = some.reworked(program, param=flat, grad=flat)
-
-    expected = play(column).param(0)
-    assert play.agree(program, "param 0", expected.reshape(program.groups[0].params[0].shape), also=(column,))
-
-
 @given(MANY, some.PLACES)
-def test_optimizer_4_a_nan_stays_in_its_element(play, component, data, place):
+def test_optimizer_4_elements_are_parameters_of_their_own(play, component, data, place):
     program = data.draw(programs(component, kinds=("step",), groups=1, params=1, nones=False).filter(some.inhabited))
-    first, *others = (event.grads[0] for event in program.events)
-    broken = some.with_grads(program, [some.planted(first, place, math.nan), *others])
+    first, *others = (some.reshaped(event.grads[0], lambda grad: grad.reshape(-1, 1)) for event in program.events)
+    column = some.reworked(program, param=lambda param: some.reshaped(param, lambda theta: theta.reshape(-1, 1)))
+    broken = some.with_grads(column, [some.planted(first, place, math.nan), *others])
 
-    expected = play(program).param(0).flatten()
+    expected = play(program).param(0).reshape(-1, 1)
     expected[place % len(expected)] = math.nan
-    assert play.agree(broken, "param 0", expected.reshape(first.shape), also=(program,))
+    assert play.agree(broken, "param 0", expected, also=(program,))
 
 
 @given(MANY)
@@ -126,13 +107,7 @@ def test_optimizer_5_a_changed_option_acts_at_the_next_step(play, component, dat
 
 @given(MANY)
 def test_optimizer_6_no_gradient_no_step(play, component, data):
-    program = data.draw(programs(component, kinds=("step", "step", "closure", "reload")))
-    trace = play(program)
-    for index in steps(program):
-        for i, grad in enumerate(program.events[index].grads):
-            before, after = trace.param(i, after=index), trace.param(i, after=index + 1)
-            assert grad is not None or ((before == after) | before.isnan()).all()
-    assert play.conforms(program)
+    assert play.conforms(data.draw(programs(component, kinds=("step", "step", "closure", "reload"))))
 
 
 @given(MANY)
@@ -172,12 +147,6 @@ def test_optimizer_10_a_closure_is_called_once_with_gradients_enabled(play, comp
 @given(MANY)
 def test_optimizer_11_a_reload_changes_nothing(play, component, data):
     program = data.draw(programs(component, kinds=("reload", "step", "set", "step", "add"), steps=(3, 12)))
-    trace = play(program)
-    for index, event in enumerate(program.events):
-        if isinstance(event, SaveAndReload):
-            for i in range(sum(name.startswith("param") for name in trace.entries[index].tensors)):
-                before, after = trace.param(i, after=index), trace.param(i, after=index + 1)
-                assert ((before == after) | before.isnan()).all()
     assert play.conforms(program)
 
 

@@ -179,13 +179,12 @@ def test_adam_16_without_first_moment_it_is_rmsprop_with_another_rate(play, prog
 
 
 @given(
-    some.optimizer_programs(
+    some.one_parameter(
         "adam",
         lambda draw: numbers(draw, betas=(0.9, 0.5), amsgrad=draw(some.BOOLEANS)),
         settable={"amsgrad": some.BOOLEANS},
-        kinds=("step", "set", "step", "reload"),
-        steps=(3, 12),
-        groups=1,
+        kinds=("set", "step"),
+        steps=(4, 12),
     )
 )
 def test_adam_17_the_maximum_waits_while_amsgrad_is_off(play, program):

@@ -152,13 +152,12 @@ def test_adamw_13_scaling_gradients_and_epsilon_changes_nothing(play, program, s
 
 
 @given(
-    some.optimizer_programs(
+    some.one_parameter(
         "adamw",
         lambda draw: numbers(draw, betas=(0.9, 0.5), amsgrad=draw(some.BOOLEANS)),
         settable={"amsgrad": some.BOOLEANS},
-        kinds=("step", "set", "step", "reload"),
-        steps=(3, 12),
-        groups=1,
+        kinds=("set", "step"),
+        steps=(4, 12),
     )
 )
 def test_adamw_14_the_maximum_waits_while_amsgrad_is_off(play, program):

@@ -53,15 +53,8 @@ def test_sgd_1_decay_is_added_to_the_gradient_first(play, program):
     assert play.conforms(program)
 
 
-@given(some.one_parameter("sgd", lambda draw: {"momentum": 0.0, "dampening": draw(DAMPENING)}))
-def test_sgd_2_dampening_without_momentum_does_nothing(play, program):
-    plain = some.having(program, dampening=0.0)
-
-    assert play.agree(program, "param 0", play(plain).param(0), also=(plain,))
-
-
 @given(some.optimizer_programs("sgd", lambda draw: some.options(draw, lr=some.LEARNING_RATES, dampening=DAMPENING)))
-def test_sgd_2_the_direction_is_the_gradient(play, program):
+def test_sgd_2_without_momentum_the_direction_is_the_gradient(play, program):
     assert play.conforms(program)
 
 
