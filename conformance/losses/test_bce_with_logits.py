@@ -1,0 +1,285 @@
+"""bce_with_logits: the clauses of spec/losses/bce_with_logits.md as properties of a backend."""
+
+import dataclasses
+import math
+
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from torchstone.conformance import strategies as some
+from torchstone.conformance.losses.test_bce import NO_REPEATS, TARGET_SHAPES, _fits, both, small, weight
+from torchstone.conformance.program import LossProgram
+
+TARGETS = (0.0, 1.0, 0.5, 0.25, 0.75)
+WEIGHTS = ("weight", "pos_weight")
+
+
+def targets(draw, dtype, shape):
+    """Targets that are 0, 1 and a few in between."""
+    raw = draw(st.binary(min_size=math.prod(shape), max_size=math.prod(shape)))
+    return some.data(draw, dtype, shape, [TARGETS[byte % len(TARGETS)] for byte in raw])
+
+
+def pair(draw, dtype, shape):
+    """Any logits, and targets in [0, 1]."""
+    return some.tensor(draw, dtype, shape), targets(draw, dtype, shape)
+
+
+def moderate(draw, dtype, shape):
+    """Logits of about one, and targets in [0, 1]."""
+    return some.tensor(draw, dtype, shape, "near"), targets(draw, dtype, shape)
+
+
+def likely(draw, dtype, shape):
+    """Any logits, and targets of at least a quarter where the logit is negative."""
+    input = some.tensor(draw, dtype, shape)
+    raw = draw(st.binary(min_size=math.prod(shape), max_size=math.prod(shape)))
+    likely = [TARGETS[1 + byte % 4] if x < 0 else TARGETS[byte % 5] for byte, x in zip(raw, input.data, strict=True)]
+    return input, some.rounded(dtype, shape, likely)
+
+
+def no(draw, dtype, shape):
+    """Negative logits, and targets of 0."""
+    input = some.tensor(draw, dtype, shape)
+    zeros = some.rounded(dtype, shape, [0.0] * math.prod(shape))
+    return some.changed(input, lambda x: -abs(x)), zeros
+
+
+def any_targets(draw, dtype, shape):
+    """Logits of about one, and any targets."""
+    return some.tensor(draw, dtype, shape, "near"), some.tensor(draw, dtype, shape, "near")
+
+
+def logits_programs(tensors, *, reduction=None, batch=False, weights=WEIGHTS):
+    return some.elementwise_programs("bce_with_logits", tensors, weights=weights, reduction=reduction, batch=batch)
+
+
+PROGRAMS = logits_programs(pair)
+BATCHES = logits_programs(pair, reduction="none", batch=True)
+
+
+def pos_weight(program):
+    """The positive weights in float64, repeated to the shape of the input."""
+    return weight(dataclasses.replace(program, options={"weight": program.options.get("pos_weight")}))
+
+
+def without(program, *names):
+    return dataclasses.replace(program, options={k: v for k, v in program.options.items() if k not in names})
+
+
+def constant(data, value):
+    return some.changed(some.separate(data), lambda _: value)
+
+
+@given(logits_programs(likely))
+def test_bce_with_logits_1_value_agrees_with_the_reference(play, program):
+    assert play.conforms(dataclasses.replace(program, differentiate=()))
+
+
+@given(logits_programs(no))
+def test_bce_with_logits_1_value_of_a_no_that_is_right(play, program):
+    assert play.conforms(dataclasses.replace(program, differentiate=()))
+
+
+@given(some.elementwise_programs("bce_with_logits", pair, reduction="none"))
+def test_bce_with_logits_2_finite_for_large_logits(play, program):
+    half = program.with_tensors(input=some.changed(program.tensors["input"], lambda x: x / 2))
+
+    assert play(half).value.isfinite().all()
+
+
+@given(logits_programs(moderate, reduction="none"), st.booleans())
+def test_bce_with_logits_3_positive_weights_multiply_the_positive_term(play, program, yes):
+    assume("pos_weight" in program.options)
+    certain = program.with_tensors(target=constant(program.tensors["target"], float(yes)))
+    bare = without(certain, "pos_weight")
+    factor = pos_weight(program) if yes else 1.0
+
+    assert play.agree(certain, "value", factor * play(bare).value.double(), also=(bare,))
+
+
+@given(PROGRAMS)
+def test_bce_with_logits_3_positive_weights_are_repeated(play, program):
+    assert _repeated(play, program, "pos_weight")
+
+
+@given(PROGRAMS)
+def test_bce_with_logits_4_weights_are_repeated(play, program):
+    assert _repeated(play, program, "weight")
+
+
+def _repeated(play, program, name):
+    assume(name in program.options)
+    shape = program.tensors["input"].shape
+    whole = program.with_options(**{name: some.reshaped(program.options[name], lambda w: w.expand(shape))})
+    return play.agree(program, "value", play(whole).value, also=(whole,))
+
+
+@given(logits_programs(moderate, reduction="none"))
+def test_bce_with_logits_4_weights_multiply_the_loss_of_each_element(play, program):
+    bare = without(program, "weight")
+
+    assert play.agree(program, "value", weight(program) * play(bare).value.double())
+
+
+@given(logits_programs(moderate, reduction="mean"))
+def test_bce_with_logits_5_mean_divides_by_the_number_of_elements(play, program):
+    total = program.with_options(reduction="sum")
+    count = math.prod(program.tensors["input"].shape)
+
+    assert play.agree(program, "value", play(total).value.double() / count, also=(total,))
+
+
+@given(some.elementwise_programs("bce_with_logits", likely, reduction="none"), st.sampled_from([None, 2.0, 0.5, 0.0]))
+def test_bce_with_logits_6_is_cross_entropy_of_two_classes(play, program, positive):
+    program, entropy, value = _as_cross_entropy(play, program, positive)
+
+    assert play.agree(program, "value", value, also=(entropy,))
+
+
+@given(some.elementwise_programs("bce_with_logits", no, reduction="none"), st.sampled_from([None, 2.0]))
+def test_bce_with_logits_6_is_cross_entropy_of_two_classes_where_a_no_is_right(play, program, positive):
+    program, entropy, value = _as_cross_entropy(play, program, positive)
+
+    assert play.agree(program, "value", value, also=(entropy,))
+
+
+def _as_cross_entropy(play, program, positive):
+    """The program with this positive weight, the same as cross entropy, and what that gives."""
+    x, y = program.exact("input").flatten(), program.exact("target").flatten()
+    options = {"reduction": "none"}
+    tensors = {
+        "input": some.from_torch(torch.stack([x, torch.zeros_like(x)], 1), program.dtype),
+        "target": some.from_torch(torch.stack([y, 1 - y], 1), program.dtype),
+    }
+    if positive is not None:
+        options["weight"] = some.rounded(program.dtype, (2,), [positive, 1.0])
+        program = program.with_options(pos_weight=some.rounded(program.dtype, (), [positive]))
+    entropy = LossProgram("cross_entropy", options, tensors)
+    return program, entropy, play(entropy).value.reshape(program.tensors["input"].shape)
+
+
+@given(PROGRAMS)
+def test_bce_with_logits_7_is_bce_of_the_sigmoid(play, program):
+    even = without(program, "pos_weight").with_tensors(input=constant(program.tensors["input"], 0.0))
+    bce = dataclasses.replace(
+        even.with_tensors(input=constant(program.tensors["input"], 0.5)), component="bce", differentiate=()
+    )
+
+    assert play.agree(even, "value", play(bce).value, also=(bce,))
+
+
+@given(logits_programs(pair, weights=("weight",)))
+def test_bce_with_logits_8_yes_and_no_are_alike(play, program):
+    other = program.with_tensors(
+        input=some.changed(program.tensors["input"], lambda x: -x),
+        target=some.changed(program.tensors["target"], lambda y: 1 - y),
+    )
+
+    assert play.agree(other, "value", play(program).value, also=(program,))
+
+
+@given(logits_programs(any_targets, reduction="none"), st.sampled_from([2.0, 0.5, -1.0]))
+def test_bce_with_logits_9_is_affine_in_the_target(play, program, share):
+    yes, no = (program.with_tensors(target=constant(program.tensors["target"], value)) for value in (1.0, 0.0))
+    mixed = program.with_tensors(target=constant(program.tensors["target"], share))
+    expected = share * play(yes).value.double() + (1 - share) * play(no).value.double()
+
+    assert play.agree(mixed, "value", expected, also=(yes, yes, no))
+
+
+@given(logits_programs(any_targets))
+def test_bce_with_logits_9_targets_are_not_checked(play, program):
+    assert play.conforms(dataclasses.replace(program, differentiate=()))
+
+
+@given(logits_programs(pair, reduction="none"))
+def test_bce_with_logits_10_gradient(play, program):
+    x, y, p = program.exact("input"), program.exact("target"), pos_weight(program)
+    slope = weight(program) * ((1 - y + p * y) * x.sigmoid() - p * y)
+
+    assert play.agree(both(program), "grad input", slope * some.exact_upstream(program, x.shape))
+
+
+@given(logits_programs(pair, reduction="none", weights=("weight",)))
+def test_bce_with_logits_11_gradient_of_the_target_is_minus_the_logit(play, program):
+    slope = -weight(program) * program.exact("input")
+
+    assert play.agree(both(program), "grad target", slope * some.exact_upstream(program, slope.shape))
+
+
+@given(logits_programs(moderate, reduction="none"))
+def test_bce_with_logits_11_gradient_of_the_target(play, program):
+    x, p = program.exact("input"), pos_weight(program)
+    yes, no = -torch.log1p(torch.exp(-x)), -torch.log1p(torch.exp(x))
+
+    assert play.agree(
+        both(program), "grad target", weight(program) * (no - p * yes) * some.exact_upstream(program, x.shape)
+    )
+
+
+@given(PROGRAMS, st.sampled_from(["input", "target"]), st.integers(0, 300))
+def test_bce_with_logits_12_nan_gives_nan(play, program, name, place):
+    assume(program.tensors[name].data)
+    spoiled = program.with_tensors(**{name: some.planted(program.tensors[name], place, math.nan)})
+    value, here = play(spoiled).value, spoiled.exact(name).isnan()
+
+    assert (value.isnan() == here).all() if value.shape == here.shape and value.dim() else value.isnan()
+
+
+CERTAIN = st.sampled_from([math.inf, -math.inf])
+
+
+def _certain(program, infinity):
+    """The program with this infinity for a logit, and weights that are all positive."""
+    options = {
+        name: some.changed(value, lambda w: w + 1) if name in WEIGHTS else value
+        for name, value in program.options.items()
+    }
+    return dataclasses.replace(
+        program.with_tensors(input=constant(program.tensors["input"], infinity)), options=options
+    )
+
+
+@given(logits_programs(moderate, reduction="none"), CERTAIN)
+def test_bce_with_logits_13_infinite_logits_are_certain_answers(play, program, infinity):
+    certain = _certain(program, infinity)
+    right = certain.exact("target") == float(infinity > 0)
+
+    assert play.agree(certain, "value", torch.where(right, 0.0, math.inf).double())
+
+
+@given(logits_programs(moderate, reduction="none"), CERTAIN)
+def test_bce_with_logits_14_gradient_at_infinite_logits(play, program, infinity):
+    certain = _certain(program, infinity)
+    w, p, y = weight(certain), pos_weight(certain), certain.exact("target")
+    slope = w * (1 - y) if infinity > 0 else -w * p * y
+
+    assert play.agree(both(certain), "grad input", slope * some.exact_upstream(certain, slope.shape))
+
+
+@given(TARGET_SHAPES, some.DTYPES)
+def test_bce_with_logits_15_refuses_targets_of_another_shape(play, shapes, dtype):
+    assert play.refuses(small("bce_with_logits", shapes=shapes, dtype=dtype, target=dtype))
+
+
+@given(NO_REPEATS, st.sampled_from([(2, 2), (1, 2), (2, 1)]))
+def test_bce_with_logits_16_refuses_weights_that_do_not_fit(play, shape, input):
+    assume(not _fits(shape, input))
+    weight = some.rounded("float64", shape, [1.0] * math.prod(shape))
+
+    assert play.refuses(small("bce_with_logits", shapes=(input, input), weight=weight))
+
+
+@given(NO_REPEATS, st.sampled_from([(2, 2), (1, 2), (2, 1)]))
+def test_bce_with_logits_17_refuses_positive_weights_that_do_not_fit(play, shape, input):
+    assume(not _fits(shape, input))
+    weight = some.rounded("float64", shape, [1.0] * math.prod(shape))
+
+    assert play.refuses(small("bce_with_logits", shapes=(input, input), pos_weight=weight))
+
+
+@given(st.sampled_from(["int64", "int32", "bool"]), st.sampled_from([(2, 2), (3,), ()]))
+def test_bce_with_logits_18_refuses_targets_of_integers(play, dtype, shape):
+    assert play.refuses(small("bce_with_logits", target=dtype, shapes=(shape, shape)))

@@ -1,0 +1,148 @@
+"""l1: the clauses of spec/losses/l1.md as properties of a backend."""
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from torchstone.conformance import strategies as some
+from torchstone.conformance.program import LossProgram
+
+SCALES = st.sampled_from([2.0, -1.0, 0.5, -4.0, 0.0])
+SHAPES_APART = st.sampled_from([((2,), (3,)), ((2, 3), (2,)), ((2, 3), (3, 2)), ((0,), (2,)), ((2, 1, 3), (2, 2, 2))])
+
+
+def pair(draw, dtype, shape):
+    """Two tensors, at times of shapes that broadcast to this one, at times with many elements that are equal."""
+    if draw(some.RARELY):
+        shapes = some.repeatable_pair(draw, shape)
+        return some.tensor(draw, dtype, shapes[0]), some.tensor(draw, dtype, shapes[1])
+    input = some.tensor(draw, dtype, shape)
+    return input, some.near(draw, input) if draw(some.BOOLEANS) else some.tensor(draw, dtype, shape)
+
+
+def alike(draw, dtype, shape):
+    """Two tensors of this shape."""
+    input = some.tensor(draw, dtype, shape)
+    return input, some.near(draw, input) if draw(some.BOOLEANS) else some.tensor(draw, dtype, shape)
+
+
+def moderate(draw, dtype, shape):
+    """Two tensors whose numbers can be scaled without overflow."""
+    return some.tensor(draw, dtype, shape, "near"), some.tensor(draw, dtype, shape, "near")
+
+
+def special(draw, dtype, shape):
+    """Two tensors with NaN, infinities and zeros of both signs."""
+    return (
+        some.tensor(draw, dtype, shape, "near", some.SPECIAL),
+        some.tensor(draw, dtype, shape, "near", some.SPECIAL),
+    )
+
+
+PROGRAMS = some.elementwise_programs("l1", pair)
+BATCHES = some.elementwise_programs("l1", alike, reduction="none", batch=True)
+UNREDUCED = some.elementwise_programs("l1", pair, reduction="none")
+
+
+def error(program):
+    return program.exact("input") - program.exact("target")
+
+
+@given(UNREDUCED)
+def test_l1_1_loss_is_the_absolute_error(play, program):
+    assert play.agree(program, "value", error(program).abs())
+
+
+@given(PROGRAMS)
+def test_l1_1_agrees_with_the_reference(play, program):
+    assert play.conforms(program)
+
+
+@given(PROGRAMS)
+def test_l1_2_shapes_are_repeated_to_their_common_shape(play, program):
+    common = some.value_shape(program)
+    repeated = {name: some.reshaped(data, lambda t: t.expand(common)) for name, data in program.tensors.items()}
+    whole = program.with_tensors(**repeated)
+
+    assert play.agree(program, "value", play(whole).value, also=(whole,))
+
+
+@given(some.elementwise_programs("l1", pair, reduction="mean"))
+def test_l1_3_mean_divides_by_the_elements_of_the_common_shape(play, program):
+    assert play.agree(program, "value", error(program).abs().mean())
+
+
+@given(PROGRAMS)
+def test_l1_4_is_symmetric(play, program):
+    swapped = program.with_tensors(input=program.tensors["target"], target=program.tensors["input"])
+
+    assert play.agree(swapped, "value", play(program).value, also=(program,))
+
+
+@given(some.elementwise_programs("l1", moderate), SCALES)
+def test_l1_5_scales_with_the_numbers(play, program, scale):
+    tensors = {name: some.changed(data, lambda v: scale * v) for name, data in program.tensors.items()}
+    scaled = program.with_tensors(**tensors)
+
+    assert play.agree(scaled, "value", abs(scale) * play(program).value.double(), also=(program,))
+
+
+@given(UNREDUCED)
+def test_l1_6_gradient_is_the_sign_of_the_error(play, program):
+    slopes = error(program).sign() * some.exact_upstream(program, some.value_shape(program))
+
+    for name, sign in zip(program.differentiate, (1, -1), strict=False):
+        assert play.agree(program, f"grad {name}", sign * slopes.sum_to_size(program.tensors[name].shape))
+    play(program)
+
+
+@given(PROGRAMS)
+def test_l1_7_gradient_is_zero_at_a_tie(play, program):
+    target = some.separate(program.tensors["input"])
+    tied = program.with_tensors(target=target)
+    trace = play(tied)
+
+    assert all((trace.grad(name) == 0).all() for name in tied.differentiate)
+
+
+@given(st.data())
+def test_l1_8_gradient_does_not_depend_on_the_size_of_the_error(play, data):
+    dtype, shape = data.draw(some.DTYPES), some.shape(data.draw)
+    input = some.tensor(data.draw, dtype, shape, "wide")
+    target = some.rounded(dtype, shape, [0.0] * math.prod(shape))
+    program = LossProgram("l1", {"reduction": "none"}, {"input": input, "target": target}, ("input",))
+
+    assert (play(program).grad("input") == program.exact("input").sign()).all()
+
+
+@given(some.elementwise_programs("l1", special, reduction="none"))
+def test_l1_9_special_values(play, program):
+    assert play.agree(program, "value", error(program).abs())
+
+
+@given(some.elementwise_programs("l1", special, reduction="none"))
+def test_l1_9_gradient_at_an_infinity(play, program):
+    trace = play(program)
+    if "input" in program.differentiate:
+        slope = error(program).sign() * some.exact_upstream(program, trace.value.shape)
+        far = trace.value.isinf()
+
+        assert (trace.grad("input")[far] == slope[far]).all()
+
+
+@given(st.data())
+def test_l1_11_integer_targets_count_as_numbers(play, data):
+    dtype, shape = data.draw(some.DTYPES), some.shape(data.draw)
+    input, target = some.tensor(data.draw, dtype, shape, "near"), some.indices(data.draw, shape, 7, (-3,))
+    program = some.loss_program(data.draw, "l1", {"input": input, "target": target}, {})
+    floating = program.with_tensors(target=some.rounded(dtype, shape, target.data))
+
+    assert play.agree(program, "value", play(floating).value, also=(floating,))
+
+
+@given(SHAPES_APART, st.booleans(), some.DTYPES)
+def test_l1_12_refuses_shapes_that_do_not_broadcast(play, shapes, swapped, dtype):
+    left, right = (some.rounded(dtype, shape, [1.0] * math.prod(shape)) for shape in shapes[:: -1 if swapped else 1])
+
+    assert play.refuses(LossProgram("l1", {}, {"input": left, "target": right}))

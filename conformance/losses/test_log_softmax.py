@@ -1,0 +1,157 @@
+"""log_softmax: the clauses of spec/losses/log_softmax.md as properties of a backend."""
+
+import dataclasses
+import math
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from torchstone.conformance import strategies as some
+from torchstone.conformance.losses.test_softmax import (
+    EMPTY,
+    MASKS,
+    NO_AXES,
+    NO_INTEGERS,
+    SHIFTS,
+    SPECIAL,
+    axis,
+    balanced,
+    exact_programs,
+    moved,
+    of_size,
+    programs,
+    slices,
+    special_slices,
+)
+from torchstone.conformance.program import LossProgram, TensorData
+
+PROGRAMS = programs("log_softmax")
+BATCHES = programs("log_softmax", batch=True)
+
+
+@given(PROGRAMS)
+def test_log_softmax_1_agrees_with_the_reference(play, program):
+    assert play.conforms(program)
+
+
+@given(PROGRAMS)
+def test_log_softmax_2_its_exponential_is_softmax(play, program):
+    softmax = dataclasses.replace(program, component="softmax", differentiate=())
+
+    assert play.agree(softmax, "value", play(program).value.double().exp(), also=(program,))
+
+
+@given(PROGRAMS)
+def test_log_softmax_3_dim_means_what_it_means_for_softmax(play, program):
+    dims = max(1, len(program.tensors["input"].shape))
+    guessed = dataclasses.replace(program, options={})
+    for other, along in ((program, axis(program)), (guessed, axis(guessed))):
+        named = other.with_options(dim=along)
+        negative = other.with_options(dim=along - dims)
+
+        assert play.agree(other, "value", play(named).value, also=(named,))
+        assert play.agree(negative, "value", play(named).value, also=(named,))
+
+
+@given(PROGRAMS)
+def test_log_softmax_4_is_at_most_zero(play, program):
+    assert (play(program).value <= 0).all()
+
+
+@given(programs("log_softmax", spread="wide"))
+def test_log_softmax_5_finite_for_large_numbers(play, program):
+    quarter = program.with_tensors(input=some.changed(program.tensors["input"], lambda x: x / 4))
+
+    assert play(quarter).value.isfinite().all()
+
+
+@given(exact_programs("log_softmax"), SHIFTS)
+def test_log_softmax_6_shifting_a_slice_changes_nothing(play, program, shift):
+    shifted = program.with_tensors(input=some.changed(program.tensors["input"], lambda x: x + shift))
+
+    assert play.agree(shifted, "value", play(program).value, also=(program,))
+
+
+@given(PROGRAMS)
+def test_log_softmax_7_a_second_time_changes_nothing(play, program):
+    value = play(program).value
+    again = program.with_tensors(input=some.from_torch(value))
+
+    assert play.agree(again, "value", value, also=(program,))
+
+
+@given(some.DTYPES, st.sampled_from([None, 0, -1]), st.sampled_from([0.0, 1.0, -3.5, 1e4]))
+def test_log_softmax_8_a_number_alone_gives_zero(play, dtype, dim, number):
+    input = some.rounded(dtype, (), [number])
+    trace = play(LossProgram("log_softmax", {} if dim is None else {"dim": dim}, {"input": input}, ("input",)))
+
+    assert trace.value == 0
+    assert trace.value.shape == ()
+    assert trace.grad("input") == 0
+
+
+@given(programs("log_softmax", min_dims=1), st.integers(0, 5))
+def test_log_softmax_9_order_of_the_numbers_does_not_matter(play, program, turn):
+    along = axis(program)
+    turned = moved(program, lambda t: t.roll(turn, along).flip(along))
+
+    assert play.agree(turned, "value", play(program).value.roll(turn, along).flip(along), also=(program,))
+
+
+@given(PROGRAMS)
+def test_log_softmax_10_gradient(play, program):
+    unit = dataclasses.replace(program, differentiate=("input",))
+    s = torch.softmax(slices(unit), -1)
+    u = some.exact_upstream(unit, unit.tensors["input"].shape)
+    u = u.reshape(1) if u.dim() == 0 else u.movedim(axis(unit), -1)
+    slope = u - s * u.sum(-1, keepdim=True)
+    slope = slope.reshape(()) if unit.tensors["input"].shape == () else slope.movedim(-1, axis(unit))
+
+    assert play.agree(unit, "grad input", slope)
+
+
+@given(programs("log_softmax", spread="near", min_dims=1))
+def test_log_softmax_10_gradient_adds_up_to_zero(play, program):
+    assert balanced(play, dataclasses.replace(program, differentiate=("input",)), "grad input", 0.0)
+
+
+@given(programs("log_softmax", spread="near", plain=SPECIAL))
+def test_log_softmax_11_slices_without_a_value_are_nan(play, program):
+    unit = dataclasses.replace(program, differentiate=("input",))
+    trace, wrong = play(unit), special_slices(unit)
+
+    assert (trace.value.isnan() == wrong).all()
+    assert (trace.grad("input").isnan() == wrong).all()
+
+
+@given(programs("log_softmax", spread="near", plain=MASKS))
+def test_log_softmax_11_minus_infinity_is_left_out(play, program):
+    unit = dataclasses.replace(program, differentiate=("input",))
+    trace, wrong = play(unit), special_slices(unit)
+    masked = (unit.exact("input") == -math.inf) & ~wrong
+    u = some.exact_upstream(unit, unit.tensors["input"].shape)
+
+    assert (trace.value[masked] == -math.inf).all()
+    assert (trace.grad("input")[masked] == u[masked]).all()
+    assert play.conforms(unit)
+
+
+@given(some.DTYPES, EMPTY)
+def test_log_softmax_12_an_axis_of_length_zero(play, dtype, case):
+    shape, dim = case
+    options = {} if dim is None else {"dim": dim}
+    trace = play(LossProgram("log_softmax", options, {"input": TensorData(dtype, shape, ())}, ("input",)))
+
+    assert trace.value.shape == shape
+    assert trace.grad("input").shape == shape
+
+
+@given(NO_INTEGERS, st.sampled_from([(2, 3), (3,), ()]))
+def test_log_softmax_13_refuses_a_dim_that_is_no_integer(play, dim, shape):
+    assert play.refuses(of_size(shape, dim, "log_softmax"))
+
+
+@given(NO_AXES)
+def test_log_softmax_14_refuses_a_dim_that_is_no_axis(play, case):
+    assert play.refuses(of_size(*case, component="log_softmax"))

@@ -1,0 +1,246 @@
+"""softmax: the clauses of spec/losses/softmax.md as properties of a backend."""
+
+import dataclasses
+import math
+
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from torchstone.conformance import strategies as some
+from torchstone.conformance.program import LossProgram, TensorData
+
+NO_AXES = st.sampled_from([((2, 3), 2), ((2, 3), -3), ((3,), 1), ((3,), -2), ((), 1), ((), -2), ((0, 2), 5)])
+NO_INTEGERS = st.sampled_from([1.0, math.nan, "last", True, 0.5, False])
+EMPTY = st.sampled_from([((0,), 0), ((2, 0), 1), ((0, 3), 0), ((2, 0, 3), None), ((2, 0, 3), -2), ((0,), None)])
+SHIFTS = st.sampled_from([1.0, -4.0, 16.0, -1.0, 0.5])
+WANTED = some.one_of_these(("input",), ("input",), ())
+AXES = some.one_of_these(0, 1, 2, 3, None, -1, -2)
+
+
+def program_of(draw, component, shape, dtype, input, dim):
+    options = {} if dim is None else {"dim": dim}
+    return LossProgram(component, options, {"input": input}, draw(WANTED), some.upstream(draw))
+
+
+@st.composite
+def programs(draw, component="softmax", *, batch=False, spread=None, plain=some.PLAIN, min_dims=0):
+    """Numbers of zero to four dimensions and an axis of them, or none; with `batch` it is not the first."""
+    draw = some.Choices(draw)
+    dtype, shape = draw(some.DTYPES), some.shape(draw, min_dims=2 if batch else min_dims)
+    if draw(some.RARELY) and math.prod(shape) < 70:
+        shape = (*shape, 2)
+    dim = draw(AXES)
+    if dim is not None:
+        dim = dim % max(1, len(shape)) - (len(shape) if dim < 0 and shape else 0)
+    if batch and axis_of(dim, len(shape)) == 0:
+        dim = 1
+    input = some.tensor(draw, dtype, shape, spread, plain)
+    return program_of(draw, component, shape, dtype, input, dim)
+
+
+PROGRAMS = programs()
+BATCHES = programs(batch=True)
+
+
+def axis_of(dim, dims):
+    """The axis that `dim` means."""
+    if dim is None:
+        return 0 if dims in (0, 1, 3) else 1
+    return dim % max(1, dims)
+
+
+def axis(program):
+    return axis_of(program.options.get("dim"), len(program.tensors["input"].shape))
+
+
+def slices(program):
+    """The input in float64 with its slices along the last axis."""
+    input = program.exact("input")
+    return input.reshape(1) if input.dim() == 0 else input.movedim(axis(program), -1)
+
+
+def length(program):
+    """How many numbers a slice has."""
+    shape = program.tensors["input"].shape
+    return shape[axis(program)] if shape else 1
+
+
+def balanced(play, program, name, expected):
+    """Whether the numbers of each slice of an output add up to what is expected: the one of the largest size is what
+    the others leave of it, within its budget times the root of how many there are, as roundings of random sign add up."""
+    found = play(program).entries[0].tensors[name].double()
+    along, count = axis(program), length(program)
+    if found.dim() == 0:
+        return play.agree(program, name, expected)
+    if not found.numel():
+        return play.agree(program, name, found)
+    largest = found.abs() == found.abs().amax(along, keepdim=True)
+    first = largest & (largest.cumsum(along) == 1)
+    rest = torch.where(first, 0.0, found).sum(along, keepdim=True)
+    return play.agree(
+        program, name, torch.where(first, expected - rest, found), also=(program,) * math.isqrt(count - 1)
+    )
+
+
+def special_slices(program):
+    """What each slice holds besides finite numbers: where it has no value, and where it has a -inf and a value."""
+    x = program.exact("input")
+    x = x.reshape(1) if x.dim() == 0 else x
+    along = axis(program)
+    wrong = (x.isnan() | (x == math.inf)).any(along, keepdim=True) | (x == -math.inf).all(along, keepdim=True)
+    return wrong.expand(x.shape).reshape(program.exact("input").shape)
+
+
+def moved(program, change):
+    """The program with its input, and its upstream gradient, moved alike."""
+    given = torch.tensor(program.upstream_for(math.prod(program.tensors["input"].shape)), dtype=torch.float64)
+    shape = program.tensors["input"].shape
+    return dataclasses.replace(
+        program.with_tensors(input=some.reshaped(program.tensors["input"], change)),
+        upstream=tuple(change(given.reshape(shape)).flatten().tolist()) or (1.0,),
+    )
+
+
+def of_size(shape, dim, component="softmax"):
+    input = TensorData("float64", shape, (0.5,) * math.prod(shape))
+    return LossProgram(component, {"dim": dim}, {"input": input})
+
+
+@given(PROGRAMS)
+def test_softmax_1_agrees_with_the_reference(play, program):
+    assert play.conforms(program)
+
+
+@given(PROGRAMS)
+def test_softmax_2_probabilities_add_up_to_one(play, program):
+    assert balanced(play, program, "value", 1.0)
+
+
+@given(PROGRAMS)
+def test_softmax_3_probabilities_are_in_order(play, program):
+    value = play(program).value.double()
+    value = value.reshape(1) if value.dim() == 0 else value.movedim(axis(program), -1)
+    order = slices(program).argsort(-1)
+    ordered, x = value.gather(-1, order), slices(program).gather(-1, order)
+
+    assert ((value >= 0) & (value <= 1)).all()
+    assert ((ordered.diff() >= 0) | (x.diff() == 0)).all()
+
+
+@given(PROGRAMS)
+def test_softmax_4_without_dim_the_axis_is_guessed(play, program):
+    guessed = dataclasses.replace(program, options={})
+    assume(program.tensors["input"].shape != ())
+    named = guessed.with_options(dim=axis(guessed))
+
+    assert play.agree(guessed, "value", play(named).value, also=(named,))
+
+
+@given(programs(spread="wide"))
+def test_softmax_5_finite_for_large_numbers(play, program):
+    assert play(program).value.isfinite().all()
+
+
+SMALL_EXACT = tuple(i / 4 for i in range(-12, 13))
+
+
+@st.composite
+def exact_programs(draw, component):
+    """Multiples of 1/4 between -3 and 3, to which a small number can be added in every dtype."""
+    draw = some.Choices(draw)
+    dtype, shape = draw(some.DTYPES), some.shape(draw, min_dims=1)
+    count = math.prod(shape)
+    numbers = [SMALL_EXACT[byte % len(SMALL_EXACT)] for byte in draw(st.binary(min_size=count, max_size=count))]
+    dim = draw(AXES)
+    dim = None if dim is None else dim % len(shape)
+    return program_of(draw, component, shape, dtype, some.data(draw, dtype, shape, numbers), dim)
+
+
+@given(exact_programs("softmax"), SHIFTS)
+def test_softmax_6_shifting_a_slice_changes_nothing(play, program, shift):
+    shifted = program.with_tensors(input=some.changed(program.tensors["input"], lambda x: x + shift))
+
+    assert play.agree(shifted, "value", play(program).value, also=(program,))
+
+
+@given(PROGRAMS)
+def test_softmax_7_negative_axes_count_from_the_last(play, program):
+    dims = max(1, len(program.tensors["input"].shape))
+    negative, named = program.with_options(dim=axis(program) - dims), program.with_options(dim=axis(program))
+
+    assert play.agree(negative, "value", play(named).value, also=(named,))
+
+
+@given(some.DTYPES, st.sampled_from([None, 0, -1]), st.sampled_from([0.0, 1.0, -3.5, 1e4]))
+def test_softmax_8_a_number_alone_has_probability_one(play, dtype, dim, number):
+    input = some.rounded(dtype, (), [number])
+    trace = play(LossProgram("softmax", {} if dim is None else {"dim": dim}, {"input": input}, ("input",)))
+
+    assert trace.value == 1
+    assert trace.value.shape == ()
+    assert trace.grad("input") == 0
+
+
+@given(programs(min_dims=1), st.integers(0, 5))
+def test_softmax_9_order_of_the_numbers_does_not_matter(play, program, turn):
+    along = axis(program)
+    turned = moved(program, lambda t: t.roll(turn, along).flip(along))
+
+    assert play.agree(turned, "value", play(program).value.roll(turn, along).flip(along), also=(program,))
+
+
+@given(PROGRAMS)
+def test_softmax_10_gradient(play, program):
+    unit = dataclasses.replace(program, differentiate=("input",))
+    s = torch.softmax(slices(unit), -1)
+    u = some.exact_upstream(unit, unit.tensors["input"].shape)
+    u = u.reshape(1) if u.dim() == 0 else u.movedim(axis(unit), -1)
+    slope = s * (u - (u * s).sum(-1, keepdim=True))
+    slope = slope.reshape(()) if unit.tensors["input"].shape == () else slope.movedim(-1, axis(unit))
+
+    assert play.agree(unit, "grad input", slope)
+
+
+SPECIAL = (-math.inf, 0.0, -math.inf, 1.0, -math.inf, 2.0, -math.inf, math.inf, math.nan)
+MASKS = (-math.inf, 0.0, -math.inf, 1.0, -math.inf, 2.0)
+
+
+@given(programs(spread="near", plain=SPECIAL))
+def test_softmax_11_slices_without_a_value_are_nan(play, program):
+    unit = dataclasses.replace(program, differentiate=("input",))
+    trace, wrong = play(unit), special_slices(unit)
+
+    assert (trace.value.isnan() == wrong).all()
+    assert (trace.grad("input").isnan() == wrong).all()
+
+
+@given(programs(spread="near", plain=MASKS))
+def test_softmax_11_minus_infinity_is_left_out(play, program):
+    unit = dataclasses.replace(program, differentiate=("input",))
+    trace, wrong = play(unit), special_slices(unit)
+    masked = (unit.exact("input") == -math.inf) & ~wrong
+
+    assert (trace.value[masked] == 0).all()
+    assert (trace.grad("input")[masked] == 0).all()
+    assert play.conforms(unit)
+
+
+@given(some.DTYPES, EMPTY)
+def test_softmax_12_an_axis_of_length_zero(play, dtype, case):
+    shape, dim = case
+    options = {} if dim is None else {"dim": dim}
+    trace = play(LossProgram("softmax", options, {"input": TensorData(dtype, shape, ())}, ("input",)))
+
+    assert trace.value.shape == shape
+    assert trace.grad("input").shape == shape
+
+
+@given(NO_INTEGERS, st.sampled_from([(2, 3), (3,), ()]))
+def test_softmax_13_refuses_a_dim_that_is_no_integer(play, dim, shape):
+    assert play.refuses(of_size(shape, dim))
+
+
+@given(NO_AXES)
+def test_softmax_14_refuses_a_dim_that_is_no_axis(play, case):
+    assert play.refuses(of_size(*case))

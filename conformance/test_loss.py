@@ -1,0 +1,318 @@
+"""What all losses share: the clauses of spec/loss.md, over every component."""
+
+import dataclasses
+import math
+
+import pytest
+import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from torchstone.conformance import strategies as some
+from torchstone.conformance.program import LossProgram, TensorData, is_float
+
+UNREDUCED = ("softmax", "log_softmax")
+CLASSES = ("nll", "cross_entropy")
+FLAGS = st.sampled_from([None, True, False])
+RELAID = st.sampled_from(["transposed", "strided", "contiguous"])
+
+
+def losses_only(component):
+    """softmax and log_softmax have no reduction."""
+    if component in UNREDUCED:
+        pytest.skip("no reduction")
+
+
+def of(data, component):
+    return data.draw(some.programs_of(component))
+
+
+def batch_of(data, component):
+    return data.draw(some.batches_of(component))
+
+
+def reduced(program, reduction):
+    """The program with this reduction, where the component has one."""
+    return program if program.component in UNREDUCED else program.with_options(reduction=reduction)
+
+
+def divisor(program):
+    """What the mean divides by."""
+    if program.component not in CLASSES or is_float(program.tensors["target"].dtype):
+        return float(math.prod(some.value_shape(program)))
+    target = program.exact("target")
+    kept = target != program.options.get("ignore_index", -100)
+    if "weight" not in program.options:
+        return float(kept.sum())
+    weight = program.options["weight"].torch(torch.float64)
+    return float(torch.where(kept, weight[torch.where(kept, target, 0)], 0.0).sum())
+
+
+def each_tensor(program, change, *, weights=True):
+    """The program with its tensors, and those among its options, put through a function of the data."""
+    options = {
+        name: change(value) if weights and isinstance(value, TensorData) else value
+        for name, value in program.options.items()
+    }
+    tensors = {name: change(value) for name, value in program.tensors.items()}
+    return dataclasses.replace(program, options=options, tensors=tensors)
+
+
+def taken(program, rows):
+    """The samples with these numbers along the first axis, each with its own upstream gradient and weights."""
+    index = torch.tensor(rows, dtype=torch.int64)
+    shape = some.value_shape(program)
+    u = torch.tensor(program.upstream_for(math.prod(shape)), dtype=torch.float64).reshape(shape)
+    upstream = tuple(u[index].flatten().tolist()) or (1.0,)
+    chosen = each_tensor(
+        program, lambda data: some.reshaped(data, lambda t: t[index]), weights=program.component not in CLASSES
+    )
+    return dataclasses.replace(chosen, upstream=upstream)
+
+
+def everything(program):
+    """All gradients asked for."""
+    floating = [name for name, data in program.tensors.items() if is_float(data.dtype)]
+    return dataclasses.replace(program, differentiate=tuple(floating))
+
+
+def same(play, program, other, change=lambda tensor: tensor):
+    """Whether the program gives what the other gives, put through a function."""
+    for name, found in play(other).entries[0].tensors.items():
+        assert play.agree(program, name, change(found), also=(other,) if change(found).shape == found.shape else ())
+
+
+@given(data=st.data())
+def test_loss_1_none_leaves_the_loss_unreduced(play, component, data):
+    losses_only(component)
+    program = reduced(of(data, component), "none")
+
+    assert play(program).value.shape == some.value_shape(program)
+
+
+@given(data=st.data())
+def test_loss_2_sum_adds_up_what_none_gives(play, component, data):
+    losses_only(component)
+    program = of(data, component)
+
+    assert play.agree(reduced(program, "sum"), "value", play(reduced(program, "none")).value.double().sum())
+
+
+@given(data=st.data())
+def test_loss_3_mean_is_the_sum_over_the_count(play, component, data):
+    losses_only(component)
+    program = of(data, component)
+    total, count = reduced(program, "sum"), divisor(program)
+    expected = play(total).value.double() / torch.tensor(count, dtype=torch.float64)
+    # Where the count is below 1 the error of the sum grows.
+    also = (total,) * (1 if not count else max(1, math.ceil(1 / count)))
+
+    assert play.agree(reduced(program, "mean"), "value", expected, also=also)
+
+
+@given(data=st.data())
+def test_loss_4_refuses_other_reductions(play, component, data):
+    losses_only(component)
+    program = of(data, component)
+    reduction = data.draw(st.sampled_from([None, "Mean", "avg", "", "batchmean", "elementwise_mean", "NONE", 0, True]))
+
+    assert play.refuses(dataclasses.replace(reduced(program, reduction), differentiate=()))
+
+
+@given(data=st.data())
+def test_loss_5_deprecated_flags_override_the_reduction(play, component, data):
+    losses_only(component)
+    program = of(data, component)
+    flags = {"size_average": data.draw(FLAGS), "reduce": data.draw(FLAGS)}
+    assume(flags != {"size_average": None, "reduce": None})
+    named = reduced(
+        program, "none" if flags["reduce"] is False else "sum" if flags["size_average"] is False else "mean"
+    )
+
+    assert play.agree(program.with_options(**flags), "value", play(named).value, also=(named,))
+
+
+@given(data=st.data())
+def test_loss_5_flags_that_are_none_leave_the_reduction_alone(play, component, data):
+    losses_only(component)
+    program = of(data, component)
+    neither = program.with_options(size_average=None, reduce=None)
+
+    assert play(neither).value.shape == play(program).value.shape
+
+
+@given(data=st.data())
+def test_loss_6_the_default_is_mean(play, component, data):
+    losses_only(component)
+    named = reduced(of(data, component), "mean")
+    options = {name: value for name, value in named.options.items() if name != "reduction"}
+
+    assert play.agree(dataclasses.replace(named, options=options), "value", play(named).value, also=(named,))
+
+
+@given(data=st.data())
+def test_loss_7_mean_and_sum_have_no_dimensions(play, component, data):
+    losses_only(component)
+    program = reduced(of(data, component), data.draw(st.sampled_from(["mean", "sum"])))
+
+    assert play(program).value.shape == ()
+
+
+@given(data=st.data())
+def test_loss_8_dtype_is_that_of_the_tensors(play, component, data):
+    program = everything(of(data, component))
+    dtype = getattr(torch, program.dtype)
+
+    assert all(tensor.dtype == dtype for tensor in play(program).entries[0].tensors.values())
+
+
+@given(data=st.data())
+def test_loss_9_gradients_have_the_shapes_of_their_tensors(play, component, data):
+    program = everything(of(data, component))
+    trace = play(program)
+
+    assert all(trace.grad(name).shape == program.tensors[name].shape for name in program.differentiate)
+
+
+@given(data=st.data())
+def test_loss_10_layout_does_not_matter(play, component, data):
+    program = everything(of(data, component))
+    contiguous = each_tensor(program, some.separate)
+    relaid = each_tensor(contiguous, lambda tensor: dataclasses.replace(tensor, layout=data.draw(RELAID)))
+
+    same(play, relaid, contiguous)
+
+
+@given(data=st.data())
+def test_loss_10_broadcast_tensors_are_those_that_hold_the_same_numbers(play, component, data):
+    program = everything(of(data, component))
+
+    def repeated(tensor):
+        if not tensor.shape or not tensor.data:
+            return tensor
+        first = tensor.data[: math.prod(tensor.shape[1:])]
+        return TensorData(tensor.dtype, tensor.shape, tuple(first) * tensor.shape[0], "broadcast")
+
+    broadcast = each_tensor(program, repeated)
+
+    same(play, broadcast, each_tensor(broadcast, some.separate))
+
+
+@given(data=st.data())
+def test_loss_11_tensors_are_not_changed(play, component, data):
+    # A backend looks at its own tensors after the call and raises `Broken` where one has changed.
+    assert play(everything(of(data, component))).entries
+
+
+@given(data=st.data())
+def test_loss_12_gradient_is_odd_in_the_upstream_gradient(play, component, data):
+    program = everything(of(data, component))
+    opposite = dataclasses.replace(program, upstream=tuple(-u for u in program.upstream))
+    trace, other = play(program), play(opposite)
+
+    for name in program.differentiate:
+        assert ((trace.grad(name) == -other.grad(name)) | trace.grad(name).isnan()).all()
+
+
+@given(data=st.data())
+def test_loss_12_gradient_is_additive_in_the_upstream_gradient(play, component, data):
+    program = everything(reduced(of(data, component), "none"))
+    count = math.prod(some.value_shape(program))
+    u = program.upstream_for(count)
+    parts = [tuple(v if i % 2 == half else 0.0 for i, v in enumerate(u)) or (1.0,) for half in (0, 1)]
+    one, two = (dataclasses.replace(program, upstream=part) for part in parts)
+    first, second = play(one), play(two)
+
+    for name in program.differentiate:
+        expected = first.grad(name).double() + second.grad(name).double()
+
+        assert play.agree(program, f"grad {name}", expected, also=(one, two))
+
+
+@given(data=st.data())
+def test_loss_13_gradient_of_sum_and_mean(play, component, data):
+    losses_only(component)
+    u = data.draw(st.sampled_from([1.0, -2.0, 0.5, 3.0]))
+    program = dataclasses.replace(everything(of(data, component)), upstream=(u,))
+    trace, count = play(reduced(program, "none")), divisor(program)
+
+    for name in program.differentiate:
+        gradient = trace.grad(name).double()
+
+        assert play.agree(reduced(program, "sum"), f"grad {name}", gradient)
+        if count:
+            assert play.agree(reduced(program, "mean"), f"grad {name}", gradient / count)
+
+
+@given(data=st.data())
+def test_loss_14_order_of_the_samples_does_not_matter(play, component, data):
+    program = everything(batch_of(data, component))
+    count = program.tensors["input"].shape[0]
+    turn = data.draw(st.integers(0, 5))
+    rows = [(row + turn) % count for row in reversed(range(count))]
+    permuted = taken(program, rows)
+
+    same(play, permuted, program, lambda tensor: tensor[rows])
+    if component not in UNREDUCED:
+        for reduction in ("sum", "mean"):
+            one, two = reduced(program, reduction), reduced(permuted, reduction)
+            one, two = (dataclasses.replace(p, differentiate=()) for p in (one, two))
+
+            assert play.agree(two, "value", play(one).value, also=(one,))
+
+
+@given(data=st.data())
+def test_loss_15_a_batch_gives_the_values_of_its_parts(play, component, data):
+    program = everything(batch_of(data, component))
+    count = program.tensors["input"].shape[0]
+    start = data.draw(st.integers(0, 3)) if count else 0
+    rows = list(range(count))[start : start + data.draw(st.sampled_from([1, 2, 3]))]
+
+    same(play, taken(program, rows), program, lambda tensor: tensor[rows])
+
+
+@given(data=st.data())
+def test_loss_15_nan_and_infinity_stay_in_their_sample(play, component, data):
+    program = everything(batch_of(data, component))
+    count = program.tensors["input"].shape[0]
+    assume(count > 1 and program.tensors["input"].data)
+    each = len(program.tensors["input"].data) // count
+    row, value = data.draw(st.integers(0, count - 1)), data.draw(st.sampled_from([math.nan, math.inf, -math.inf]))
+    if component == "bce":
+        assume("weight" in program.options)
+        weight = some.planted(program.options["weight"], row * each, value)
+        spoiled = program.with_options(weight=weight)
+    else:
+        spoiled = program.with_tensors(input=some.planted(program.tensors["input"], row * each, value))
+    clean, found = play(program).entries[0].tensors, play(spoiled).entries[0].tensors
+
+    for name, tensor in clean.items():
+        expected = tensor.clone()
+        expected[row] = found[name][row]
+
+        assert play.agree(spoiled, name, expected, also=(program,))
+
+
+@given(data=st.data())
+def test_loss_16_refuses_integers_alone(play, component, data):
+    program = of(data, component)
+    dtype = data.draw(st.sampled_from(["int64", "int32"]))
+
+    def whole(tensor):
+        if not is_float(tensor.dtype):
+            return tensor
+        return some.rounded(dtype, tensor.shape, [int(abs(v) >= 1) for v in tensor.data])
+
+    options = {name: value for name, value in program.options.items() if not isinstance(value, TensorData)}
+    tensors = {name: whole(tensor) for name, tensor in program.tensors.items()}
+
+    assert play.refuses(LossProgram(component, options, tensors))
+
+
+@given(data=st.data())
+def test_loss_17_an_empty_batch_is_accepted(play, component, data):
+    program = everything(taken(batch_of(data, component), []))
+    trace = play(program)
+
+    assert trace.value.shape == some.value_shape(program)
+    assert all(trace.grad(name).shape == program.tensors[name].shape for name in program.differentiate)
