@@ -5,7 +5,6 @@ from torch import Tensor
 
 from torchstone.reference.checks import require
 from torchstone.reference.loss import fits_into, part, reduce
-from torchstone.reference.losses.log_softmax import log_softmax
 
 
 def bce_with_logits(
@@ -24,11 +23,14 @@ def bce_with_logits(
     require(same, f"bce_with_logits: target must have shape {shape}", target.shape)  # bce_with_logits.15
     w = checked_weight("weight", weight, input)  # bce_with_logits.4 bce_with_logits.16
     p = checked_weight("pos_weight", pos_weight, input)  # bce_with_logits.3 bce_with_logits.17
-    x = torch.where(input.isinf(), 0.0, input)
-    yes, no = -log_softmax(torch.stack([x, torch.zeros_like(x)]), dim=0)  # bce_with_logits.6
-    certain_yes, certain_no = (-input).relu(), input.relu()  # bce_with_logits.13
-    yes, no = torch.where(input.isinf(), certain_yes, yes), torch.where(input.isinf(), certain_no, no)
+    yes, no = softplus(-input), softplus(input)  # bce_with_logits.13
     return reduce(w * (p * part(target, yes) + part(1 - target, no)), reduction)  # bce_with_logits.1
+
+
+def softplus(x: Tensor) -> Tensor:
+    """`log(1 + e^x)`: minus the log probability of no. No exponential is larger than 1."""
+    positive = x > 0
+    return torch.where(positive, x, 0.0) + torch.log1p(torch.exp(torch.where(positive, -x, x)))  # bce_with_logits.2
 
 
 def checked_weight(name: str, weight: Tensor | None, input: Tensor) -> Tensor:
