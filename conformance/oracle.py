@@ -27,7 +27,7 @@ from torchstone.conformance.rounding import DOUBLE, Rounding, Scalar, scalar
 from torchstone.conformance.trace import Entry, Refusal, Trace
 from torchstone.reference import loss as losses
 from torchstone.reference.optimizer import Optimizer
-from torchstone.reference.scheduler import Scheduler
+from torchstone.reference.scheduler import Scheduler, product
 
 Lift = Callable[[float, float], Any]  # a number and the unit roundoff of what is computed from it
 
@@ -123,7 +123,7 @@ def _run(
         tensors = {f"param {i}": param for i, param in enumerate(optimizer.params)} if optimizer else {}
         if schedulers:
             rates = [group.options["lr"] for group in optimizer.groups] if optimizer else schedulers[0].lrs
-            tensors["lr"] = torch.stack([torch.as_tensor(lr, dtype=torch.float64) for lr in rates])
+            tensors["lr"] = torch.tensor([float(lr) for lr in rates], dtype=torch.float64)
         return tensors | {name: torch.tensor(number, dtype=torch.float64) for name, number in more.items()}
 
     yield seen()
@@ -142,7 +142,7 @@ def _run(
                 if optimizer:
                     schedulers[index].lrs = [group.options["lr"] for group in optimizer.groups]
                 schedulers[index].step(metric)
-                _write(schedulers[index], optimizer)
+                _write(schedulers, index, optimizer)
         yield seen(**more)
 
 
@@ -151,17 +151,23 @@ def _schedulers(program: Any, optimizer: Optimizer | None, lift: Lift) -> list[S
         lrs = None if program.lrs is None else [lift(lr, DOUBLE) for lr in program.lrs]
         base_lrs = [lift(lr, DOUBLE) for lr in program.base_lrs]
         return [Scheduler(rule("schedulers", program.component), base_lrs, lrs=lrs, **_options(program.options, lift))]
-    schedulers = []
-    for schedule in getattr(program, "schedules", ()):
-        assert optimizer is not None
-        base_lrs = [group.options["lr"] for group in optimizer.groups]
-        schedulers.append(
-            Scheduler(rule("schedulers", schedule.component), base_lrs, **_options(schedule.options, lift))
-        )
-        _write(schedulers[-1], optimizer)
+    if optimizer is None or not isinstance(program, TrainingProgram):
+        return []
+    base_lrs = [group.options["lr"] for group in optimizer.groups]
+    schedulers: list[Scheduler] = []
+    for index, schedule in enumerate(program.schedules):
+        options = _options(schedule.options, lift)
+        in_force = [group.options["lr"] for group in optimizer.groups]
+        schedulers.append(Scheduler(rule("schedulers", schedule.component), base_lrs, lrs=in_force, **options))
+        _write(schedulers, index, optimizer)
     return schedulers
 
 
-def _write(scheduler: Scheduler, optimizer: Optimizer | None) -> None:
-    for group, lr in zip(optimizer.groups if optimizer else (), scheduler.lrs, strict=False):
+def _write(schedulers: list[Scheduler], index: int, optimizer: Optimizer | None) -> None:
+    """Put the rates in force after the scheduler `index` was stepped: the product, where all are closed forms."""
+    if optimizer is None:
+        return
+    closed = all(hasattr(scheduler.rule, "rate") for scheduler in schedulers)
+    lrs = product(schedulers) if closed else schedulers[index].lrs
+    for group, lr in zip(optimizer.groups, lrs, strict=False):
         group.options["lr"] = lr

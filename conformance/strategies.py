@@ -660,7 +660,8 @@ def resumed_programs(draw: Draw, component: str, reached: int) -> ScheduleProgra
     options = {name: option(program, name) for name in defaults(rule("schedulers", component))}
     rates = [rule("schedulers", component).rate(last + reached, base, **options) for base in program.base_lrs]
     resumed = {**program.options, "last_epoch": last}
-    return dataclasses.replace(program, options=resumed, lrs=tuple(float(rate) for rate in rates))
+    lrs = tuple(float(rate) for rate in rates)
+    return dataclasses.replace(program, options=resumed, lrs=lrs, events=program.events[:6])
 
 
 @st.composite

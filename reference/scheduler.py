@@ -18,8 +18,8 @@ from torchstone.reference.optimizer import defaults
 
 
 def real(x: Any) -> Any:
-    """A float as a tensor of no dimensions in float64; anything else as it is."""
-    return torch.tensor(x, dtype=torch.float64) if isinstance(x, float) else x
+    """A float as a tensor of no dimensions in float64; anything else as it is, a number with its own arithmetic too."""
+    return torch.tensor(x, dtype=torch.float64) if type(x) is float else x
 
 
 def cos(x: Any) -> Tensor:

@@ -16,5 +16,6 @@ def check(*, start_factor: float = 0.3333333333333333, end_factor: float = 1.0, 
 
 
 def rate(t: int, base_lr: Any, *, start_factor: Any, end_factor: Any, total_iters: int) -> Any:
-    done = 1.0 if t >= total_iters else t / total_iters  # linear.2
-    return base_lr * (start_factor + (end_factor - start_factor) * done)  # linear.1
+    if t >= total_iters:
+        return base_lr * end_factor  # linear.2
+    return base_lr * (start_factor + (end_factor - start_factor) * t / total_iters)  # linear.1

@@ -11,8 +11,8 @@ from torchstone.reference.scheduler import finite, whole
 
 
 def check(*, milestones: Sequence[int], gamma: float = 0.1) -> None:
-    rule = "multi_step: every milestone must be whole and >= 0"
-    require(all(whole(milestone, 0) for milestone in milestones), rule, milestones)  # multi_step.9
+    listed = isinstance(milestones, list | tuple) and all(whole(milestone, 0) for milestone in milestones)
+    require(listed, "multi_step: milestones must be a list of whole numbers >= 0", milestones)  # multi_step.9
     require(finite(gamma), "multi_step: gamma must be finite and >= 0", gamma)  # multi_step.10
 
 

@@ -77,14 +77,14 @@ def update(
 def is_better(metric: Any, best: Any, mode: str, threshold: Any, threshold_mode: str) -> bool:
     if best is None:
         return bool(metric == metric)  # reduce_on_plateau.2 reduce_on_plateau.19
-    margin = -threshold if mode == "min" else threshold
+    margin = -float(threshold) if mode == "min" else float(threshold)
     bar = best * (1 + margin) if threshold_mode == "rel" else best + margin  # reduce_on_plateau.3 reduce_on_plateau.4
     return bool(metric < bar if mode == "min" else metric > bar)  # reduce_on_plateau.5 reduce_on_plateau.6
 
 
 def lower(lr: Any, floor: Any, factor: Any, eps: Any) -> Any:
     lowered = max(lr * factor, floor)  # reduce_on_plateau.13
-    return lowered if lr - lowered >= eps else lr  # reduce_on_plateau.14 reduce_on_plateau.17
+    return lowered if float(lr) - float(lowered) >= eps else lr  # reduce_on_plateau.14 reduce_on_plateau.17
 
 
 def floors(min_lr: Any, groups: int = 1) -> list[Any]:

@@ -1,0 +1,241 @@
+"""Schedulers: the clauses of spec/scheduler.md, for every component that they hold for."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from torchstone.conformance import strategies as some
+from torchstone.conformance.oracle import rule
+from torchstone.conformance.program import (
+    Group,
+    OptimizerProgram,
+    SaveAndReload,
+    Schedule,
+    ScheduleStep,
+    SetOption,
+    Step,
+    TensorData,
+    TrainingProgram,
+)
+from torchstone.reference.optimizer import defaults
+
+FACTORS = ("step", "multi_step", "exponential", "linear", "constant", "cosine_annealing")
+RATES = {"cosine_annealing": {"eta_min": 0.0}, "reduce_on_plateau": {"min_lr": 0, "eps": 0.0}}
+NARROW = st.sampled_from(["float32", "bfloat16", "float16"])
+LAST_EPOCHS = {"last_epoch": (-2, -5, 0.5, 2.5, math.nan, math.inf)}
+
+
+def closed_forms_only(component):
+    if component not in FACTORS:
+        pytest.skip(f"{component} is no closed form")
+
+
+def without_rates(program):
+    """The same program with no option that is itself a rate."""
+    return replace(program, options={**program.options, **RATES.get(program.component, {})})
+
+
+def factors(component):
+    return some.programs_of(component).map(without_rates)
+
+
+def with_groups(program, order):
+    """The same program with some of its groups, in another order."""
+    base_lrs = tuple(program.base_lrs[i] for i in order)
+    options = {
+        name: tuple(value[i] for i in order) if name == "min_lr" and isinstance(value, tuple) else value
+        for name, value in program.options.items()
+    }
+    return replace(program, base_lrs=base_lrs, options=options)
+
+
+def rates(trace):
+    return torch.stack([entry.tensors["lr"] for entry in trace.entries])
+
+
+def same(found, expected):
+    """Whether two tensors of rates are the same numbers, NaN included."""
+    return found.nan_to_num(nan=-1.0).equal(expected.nan_to_num(nan=-1.0))
+
+
+def scheduled(program, trace):
+    """The rates at the start and after each step of the first scheduler."""
+    own = [i for i, e in enumerate(program.events, 1) if isinstance(e, ScheduleStep) and e.index == 0]
+    return torch.stack([trace.lr(after=i) for i in [0, *own]])
+
+
+@given(data=st.data())
+def test_scheduler_1_sets_the_first_rates_when_built(play, component, data):
+    program = data.draw(some.programs_of(component))
+
+    assert play.conforms(replace(program, events=()))
+
+
+@given(data=st.data())
+def test_scheduler_2_every_step_counts_once(play, component, data):
+    closed_forms_only(component)
+    program = data.draw(some.programs_of(component))
+    options = {name: some.option(program, name) for name in defaults(rule("schedulers", component))}
+    count = sum(isinstance(event, ScheduleStep) for event in program.events)
+    expected = [float(rule("schedulers", component).rate(count, base, **options)) for base in program.base_lrs]
+
+    assert play.agree(program, "lr", torch.tensor(expected, dtype=torch.float64))
+
+
+@given(data=st.data())
+def test_scheduler_3_every_rate_is_the_closed_form(play, component, data):
+    closed_forms_only(component)
+
+    assert play.conforms(data.draw(some.programs_of(component)))
+
+
+@given(data=st.data())
+def test_scheduler_4_what_the_optimizer_does_is_of_no_account(play, component, data):
+    closed_forms_only(component)
+    program = data.draw(some.training_programs(some.programs_of(component)))
+
+    alone = rates(play(some.schedule_alone(program)))
+
+    assert same(scheduled(program, play(program)), alone)
+
+
+@given(data=st.data())
+def test_scheduler_5_groups_do_not_know_of_each_other(play, component, data):
+    program = data.draw(some.programs_of(component))
+    alone = [rates(play(with_groups(program, [i]))) for i in range(len(program.base_lrs))]
+
+    assert same(rates(play(program)), torch.cat(alone, dim=1))
+
+
+@given(data=st.data())
+def test_scheduler_6_permuting_the_groups_permutes_the_rates(play, component, data):
+    program = data.draw(some.programs_of(component))
+    order = data.draw(st.permutations(range(len(program.base_lrs))))
+
+    assert same(rates(play(with_groups(program, order))), rates(play(program))[:, order])
+
+
+@given(data=st.data())
+def test_scheduler_7_rates_scale_with_the_base_rates(play, component, data):
+    program = data.draw(factors(component))
+    by = data.draw(st.sampled_from([2.0, 0.5, 4.0, 2.0**-20]))
+    scaled = replace(program, base_lrs=tuple(base * by for base in program.base_lrs))
+
+    assert play.agree(scaled, "lr", play(program).lr() * by, also=[scaled])
+
+
+@given(data=st.data())
+def test_scheduler_8_a_base_rate_of_zero_stays_zero(play, component, data):
+    program = data.draw(some.programs_of(component))
+    if component == "cosine_annealing":
+        program = without_rates(program)
+    program = replace(program, base_lrs=(0.0, *program.base_lrs[1:]))
+
+    assert (rates(play(program))[:, 0] == 0).all()
+
+
+@given(data=st.data())
+def test_scheduler_9_the_next_step_uses_the_reported_rate(play, component, data):
+    program = data.draw(some.programs_of(component))
+    zero, down = TensorData("float64", (1,), (0.0,)), TensorData("float64", (1,), (-1.0,))
+    groups = tuple(Group((zero,), {"lr": base}) for base in program.base_lrs)
+    events = (*program.events, Step((down,) * len(groups)))
+    trace = play(TrainingProgram("sgd", {}, groups, (Schedule(component, program.options),), events))
+
+    assert same(torch.cat([trace.param(i) for i in range(len(groups))]), trace.lr(after=-2))
+
+
+def by_hand(program, trace):
+    """The same steps of the optimizer, with the rates of the trace set before them and no scheduler."""
+    groups = range(len(program.groups))
+    events = [SetOption(i, "lr", trace.lr(0)[i].item()) for i in groups]
+    for after, event in enumerate(program.events, 1):
+        if isinstance(event, ScheduleStep):
+            events += [SetOption(i, "lr", trace.lr(after)[i].item()) for i in groups]
+        elif not isinstance(event, SaveAndReload):
+            events.append(event)
+    return OptimizerProgram(program.component, program.options, program.groups, tuple(events))
+
+
+@given(data=st.data())
+def test_scheduler_10_changes_nothing_but_the_rates(play, component, data):
+    program = data.draw(some.training_programs(some.programs_of(component)))
+    trace = play(program)
+    group = data.draw(st.integers(0, len(program.groups) - 1))
+    expected = play(by_hand(program, trace)).param(group)
+
+    assert play.agree(program, f"param {group}", expected, also=[program])
+
+
+@given(data=st.data())
+def test_scheduler_11_rates_are_computed_in_float64(play, component, data):
+    own = some.programs_of(component)
+    program = data.draw(some.training_programs(own, dtypes=NARROW, kinds=("schedule", "schedule", "reload")))
+    alone = rates(play(some.schedule_alone(program)))
+
+    assert same(scheduled(program, play(program)), alone)
+
+
+@given(data=st.data())
+def test_scheduler_12_factors_multiply(play, component, data):
+    closed_forms_only(component)
+    beside = data.draw(st.sampled_from([("exponential",), ("step", "exponential"), ("cosine_annealing",)]))
+    programs = (factors(component), *map(factors, beside))
+    program = data.draw(some.training_programs(*programs, dtypes=st.just("float64"), kinds=("schedule",)))
+
+    assert play.conforms(program)
+
+
+@given(data=st.data())
+def test_scheduler_14_saving_and_loading_changes_no_rate(play, component, data):
+    program = data.draw(some.programs_of(component))
+    steps = [event for event in program.events if isinstance(event, ScheduleStep)]
+    at = data.draw(st.integers(0, len(steps)))
+    plain = replace(program, events=tuple(steps))
+    reloaded = replace(program, events=(*steps[:at], SaveAndReload(), *steps[at:]))
+    found = rates(play(reloaded))
+
+    assert same(found[at + 1], found[at])
+    assert same(torch.cat([found[: at + 1], found[at + 2 :]]), rates(play(plain)))
+
+
+@given(data=st.data())
+def test_scheduler_15_resumes_where_the_last_rates_are_in_force(play, component, data):
+    closed_forms_only(component)
+
+    assert play.conforms(data.draw(some.resumed_programs(component, 0)))
+
+
+@given(data=st.data())
+def test_scheduler_16_resumes_where_the_next_rates_are_in_force(play, component, data):
+    closed_forms_only(component)
+
+    assert play.conforms(data.draw(some.resumed_programs(component, 1)))
+
+
+@given(data=st.data())
+def test_scheduler_17_rates_keep_within_their_budget(play, component, data):
+    program = data.draw(some.programs_of(component))
+    if component in FACTORS:
+        program = some.stepped(program, data.draw(st.sampled_from([20, 40])))
+
+    assert play.conforms(program)
+
+
+@given(data=st.data())
+def test_scheduler_18_options_out_of_domain_are_refused_at_once(play, component, data):
+    bad = some.tests_of(component).BAD
+
+    assert play.refuses(data.draw(some.programs_with_bad(some.programs_of(component), bad)))
+
+
+@given(data=st.data())
+def test_scheduler_19_last_epoch_must_be_a_whole_number(play, component, data):
+    closed_forms_only(component)
+    program = data.draw(some.programs_with_bad(some.programs_of(component), LAST_EPOCHS))
+
+    assert play.refuses(replace(program, lrs=data.draw(st.sampled_from([program.base_lrs, None]))))
