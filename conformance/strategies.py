@@ -370,6 +370,10 @@ SHAPES: tuple[tuple[int, ...], ...] = (
 )
 STARTS = st.sampled_from(["any", "zero", "near", "spread"])
 ZEROS = st.just("zero")
+AWAY = st.sampled_from(["near", "spread"])
+SWITCHES = st.sampled_from(
+    [(True, False), (False, True), (True, True, False), (False, False, True), (True, False, False)]
+)
 TAME = st.sampled_from(["near", "spread"])  # far from overflow in every dtype
 WIDE_DTYPES = st.sampled_from(["float64", "float32", "bfloat16"])  # those where no default option underflows
 DECAYS = decimals(0.01, 1.0, 0.1, 0.01, 1.0)
@@ -577,6 +581,14 @@ def with_grads(program: OptimizerProgram, grads: Sequence[TensorData]) -> Optimi
 def with_events(program: OptimizerProgram, events: Sequence[Event]) -> OptimizerProgram:
     """A program with other events."""
     return dataclasses.replace(program, events=tuple(events))
+
+
+def switching(program: OptimizerProgram, name: str, values: Sequence[Any]) -> OptimizerProgram:
+    """The same steps, each under the next of these values of an option, in turn."""
+    events: list[Event] = []
+    for index, event in enumerate(program.events):
+        events += [SetOption(0, name, values[index % len(values)]), event] if index else [event]
+    return with_events(having(program, **{name: values[0]}), events)
 
 
 def as_component(program: OptimizerProgram, component: str, options: Mapping[str, Any]) -> OptimizerProgram:

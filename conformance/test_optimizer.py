@@ -68,10 +68,10 @@ def test_optimizer_3_parameters_do_not_depend_on_each_other(play, component, dat
 
 
 def _others_changed(program: OptimizerProgram, which: int) -> OptimizerProgram:
-    """The same program with another start and no gradients, or none that are the same, for all parameters but one."""
+    """The same program with another start and other gradients for all parameters but one."""
 
     def moved(data: Any) -> Any:
-        return None if data is None else some.changed(data, lambda value: 1.0 - value)
+        return None if data is None else some.changed(data, lambda value: 1.0 - 20.0 * value)
 
     place = itertools.count()
     groups = [
@@ -125,7 +125,7 @@ def test_optimizer_7_a_gradient_of_zeros_is_a_step(play, component, data):
 
 @given(MANY)
 def test_optimizer_8_a_late_group_starts_afresh(play, component, data):
-    program = data.draw(programs(component, kinds=("step", "add", "step", "set"), steps=(2, 12), groups=1))
+    program = data.draw(programs(component, kinds=("step", "add"), steps=(3, 12), groups=1))
     assert play.conforms(program)
 
 
@@ -146,13 +146,18 @@ def test_optimizer_10_a_closure_is_called_once_with_gradients_enabled(play, comp
 
 @given(MANY)
 def test_optimizer_11_a_reload_changes_nothing(play, component, data):
-    program = data.draw(programs(component, kinds=("reload", "step", "set", "step", "add"), steps=(3, 12)))
+    program = data.draw(programs(component, kinds=("set", "reload", "step", "reload", "set", "add"), steps=(4, 12)))
     assert play.conforms(program)
 
 
 @given(MANY)
 def test_optimizer_12_gradients_are_not_changed(play, component, data):
-    play(data.draw(programs(component)))  # a backend that changes one breaks a rule of the interface
+    program = data.draw(programs(component))
+    trace = play(program)  # a backend may refuse to go on once a gradient has changed, or show it as it is afterwards
+    for entry, event in zip(trace.entries[1:], program.events, strict=True):
+        for i, grad in enumerate(getattr(event, "grads", ())):
+            now = entry.tensors.get(f"grad {i}")
+            assert now is None or grad is None or ((now == grad.torch()) | now.isnan()).all()
 
 
 @given(MANY)

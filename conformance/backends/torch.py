@@ -1,7 +1,7 @@
 """torch's built-ins: `torch` is the for-loop; `torch:foreach`, `:fused`, `:differentiable` and `:compile` are its
 other codes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,8 @@ from torch import Tensor
 
 from torchstone.conformance.backend import UnknownBackend, Unsupported
 from torchstone.conformance.backends.torch_like import TorchLike, parameters
+from torchstone.conformance.program import AddGroup, Program, SetOption, TensorData
+from torchstone.conformance.trace import Trace
 
 VARIANTS = ("", "foreach", "fused", "differentiable", "compile")
 
@@ -18,6 +20,20 @@ class Torch(TorchLike):
     def __init__(self, variant: str = "") -> None:
         super().__init__(torch, f"torch:{variant}" if variant else "torch", "torch", torch.__version__)
         self.variant = variant
+
+    def play(self, program: Program) -> Trace:
+        if (
+            self.variant == "foreach"
+            and getattr(program, "component", "") in ("adam", "adamw")
+            and _has_tensors(program)
+        ):
+            raise Unsupported(
+                "Adam takes no tensors as options with foreach unless it is capturable, as it says itself"
+            )
+        if self.variant == "fused" and _has_shared_memory(program):
+            # The kernel takes every gradient to be dense and reads behind the end of one that is expanded.
+            raise Unsupported("a fused kernel reads memory that is not the gradient's where its elements share memory")
+        return super().play(program)
 
     def loss_class(self, stem: str, options: Mapping[str, Any]) -> Any:
         loss = super().loss_class(stem, options)
@@ -38,6 +54,30 @@ class Torch(TorchLike):
 
     def leaves(self, params: list[Tensor]) -> list[Tensor]:
         return [param.clone() for param in params] if self.variant == "differentiable" else params
+
+
+def _options(program: Any) -> Iterator[tuple[str, Any]]:
+    """Every option of an optimizer program, also of its groups and of those set in mid-run."""
+    yield from program.options.items()
+    for group in program.groups:
+        yield from group.options.items()
+    for event in program.events:
+        if isinstance(event, SetOption):
+            yield event.name, event.value
+        elif isinstance(event, AddGroup):
+            yield from event.group.options.items()
+
+
+def _has_tensors(program: Any) -> bool:
+    """Whether a rate or a beta is a tensor of one element; others are refused for another reason."""
+    values = [item for _, value in _options(program) for item in (value if isinstance(value, tuple) else (value,))]
+    return any(isinstance(value, TensorData) and len(value.data) == 1 for value in values)
+
+
+def _has_shared_memory(program: Any) -> bool:
+    """Whether a gradient is expanded."""
+    grads = [grad for event in getattr(program, "events", ()) for grad in getattr(event, "grads", ())]
+    return any(grad is not None and grad.layout == "broadcast" for grad in grads)
 
 
 def _compiled(optimizer: Any, groups: list[dict[str, Any]], **options: Any) -> Any:

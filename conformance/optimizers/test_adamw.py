@@ -116,7 +116,11 @@ def test_adamw_9_zero_gradients_leave_the_decay(play, program):
 
 @given(
     some.one_parameter(
-        "adamw", lambda draw: numbers(draw, weight_decay=draw(some.DECAYS)), spreads=some.TAME, steps=(1, 4)
+        "adamw",
+        lambda draw: numbers(draw, weight_decay=draw(some.DECAYS)),
+        spreads=some.TAME,
+        starts=some.AWAY,
+        steps=(1, 4),
     )
 )
 def test_adamw_10_decay_is_no_l2_penalty(play, program):
@@ -151,17 +155,9 @@ def test_adamw_13_scaling_gradients_and_epsilon_changes_nothing(play, program, s
     assert play.agree(scaled, "param 0", play(program).param(0), also=(program,))
 
 
-@given(
-    some.one_parameter(
-        "adamw",
-        lambda draw: numbers(draw, betas=(0.9, 0.5), amsgrad=draw(some.BOOLEANS)),
-        settable={"amsgrad": some.BOOLEANS},
-        kinds=("set", "step"),
-        steps=(4, 12),
-    )
-)
-def test_adamw_14_the_maximum_waits_while_amsgrad_is_off(play, program):
-    assert play.conforms(program)
+@given(some.one_parameter("adamw", lambda draw: numbers(draw, betas=(0.9, 0.5)), steps=(3, 6)), some.SWITCHES)
+def test_adamw_14_the_maximum_waits_while_amsgrad_is_off(play, program, switches):
+    assert play.conforms(some.switching(program, "amsgrad", switches))
 
 
 @given(

@@ -138,7 +138,11 @@ def test_rmsprop_10_scaling_gradients_and_epsilon_changes_nothing(play, program,
     assert play.agree(scaled, "param 0", play(program).param(0), also=(program,))
 
 
-@given(some.one_parameter("rmsprop", lambda draw: every(draw, weight_decay=draw(some.DECAYS)), spreads=some.TAME))
+@given(
+    some.one_parameter(
+        "rmsprop", lambda draw: every(draw, weight_decay=draw(some.DECAYS)), spreads=some.TAME, starts=some.AWAY
+    )
+)
 def test_rmsprop_11_decay_is_an_l2_penalty(play, program):
     decay = program.options["weight_decay"] * (-1 if program.options["maximize"] else 1)
     penalised = some.having(some.penalised(program, play(program), decay), weight_decay=0.0)
@@ -179,32 +183,14 @@ def test_rmsprop_14_without_memory_each_step_is_the_normalised_gradient(play, pr
     assert play.agree(program, "param 0", -sum(steps))
 
 
-@given(
-    some.optimizer_programs(
-        "rmsprop",
-        every,
-        settable={"momentum": SETTABLE["momentum"]},
-        kinds=("step", "set", "step", "reload"),
-        steps=(3, 12),
-        groups=1,
-    )
-)
-def test_rmsprop_15_the_buffer_waits_while_momentum_is_zero(play, program):
-    assert play.conforms(program)
+@given(some.one_parameter("rmsprop", every, steps=(3, 6)), some.SWITCHES)
+def test_rmsprop_15_the_buffer_waits_while_momentum_is_zero(play, program, switches):
+    assert play.conforms(some.switching(program, "momentum", [0.9 if on else 0.0 for on in switches]))
 
 
-@given(
-    some.optimizer_programs(
-        "rmsprop",
-        every,
-        settable={"centered": some.BOOLEANS},
-        kinds=("step", "set", "step", "reload"),
-        steps=(3, 12),
-        groups=1,
-    )
-)
-def test_rmsprop_16_the_mean_waits_while_centered_is_off(play, program):
-    assert play.conforms(program)
+@given(some.one_parameter("rmsprop", every, steps=(3, 6)), some.SWITCHES)
+def test_rmsprop_16_the_mean_waits_while_centered_is_off(play, program, switches):
+    assert play.conforms(some.switching(program, "centered", switches))
 
 
 @given(some.one_parameter("rmsprop", lambda draw: every(draw, eps=draw(some.LARGE_EPSILONS))))
