@@ -52,11 +52,12 @@ def read(path: Path) -> list[Deviation]:
             )
         program = from_json(json.loads(table.pop("program")))
         stem = clause(table["clause"]).stem
-        if table.setdefault("component", program.component) != program.component:
+        about = {program.component, *(schedule.component for schedule in getattr(program, "schedules", ()))}
+        if table.setdefault("component", program.component) not in about:
             raise BadDeviation(
                 f"{where}: the stored program must be one of {table['component']}, got {program.component}"
             )
-        if stem not in (program.component, "loss", "optimizer", "scheduler", "training", "accuracy"):
+        if stem not in (*about, "loss", "optimizer", "scheduler", "training", "accuracy"):
             raise BadDeviation(
                 f"{where}: clause {table['clause']} must be about the program, got one of {program.component}"
             )
