@@ -133,15 +133,6 @@ def test_loss_5_deprecated_flags_override_the_reduction(play, component, data):
 
 
 @given(data=st.data())
-def test_loss_5_flags_that_are_none_leave_the_reduction_alone(play, component, data):
-    losses_only(component)
-    program = of(data, component)
-    neither = program.with_options(size_average=None, reduce=None)
-
-    assert play(neither).value.shape == play(program).value.shape
-
-
-@given(data=st.data())
 def test_loss_6_the_default_is_mean(play, component, data):
     losses_only(component)
     named = reduced(of(data, component), "mean")

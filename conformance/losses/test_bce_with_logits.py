@@ -8,11 +8,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from torchstone.conformance import strategies as some
-from torchstone.conformance.losses.test_bce import NO_REPEATS, TARGET_SHAPES, _fits, both, small, weight
+from torchstone.conformance.losses.test_bce import NO_REPEATS, TARGET_SHAPES, _fits, both, small, table, weight
 from torchstone.conformance.program import LossProgram
 
 TARGETS = (0.0, 1.0, 0.5, 0.25, 0.75)
 WEIGHTS = ("weight", "pos_weight")
+NO = (-0.5, -1.0, -4.0, -10.0, -16.0, -20.0, -30.0, -36.0, -80.0)
 
 
 def targets(draw, dtype, shape):
@@ -39,11 +40,12 @@ def likely(draw, dtype, shape):
     return input, some.rounded(dtype, shape, likely)
 
 
-def no(draw, dtype, shape):
-    """Negative logits, and targets of 0."""
+def wrong(draw, dtype, shape):
+    """Any logits, and targets that are not 0 where the logit is negative and not 1 where it is positive."""
     input = some.tensor(draw, dtype, shape)
-    zeros = some.rounded(dtype, shape, [0.0] * math.prod(shape))
-    return some.changed(input, lambda x: -abs(x)), zeros
+    raw = draw(st.binary(min_size=math.prod(shape), max_size=math.prod(shape)))
+    far = [(1.0 if x < 0 else 0.0, 0.5, 0.25, 0.75)[byte % 4] for byte, x in zip(raw, input.data, strict=True)]
+    return input, some.rounded(dtype, shape, far)
 
 
 def any_targets(draw, dtype, shape):
@@ -77,9 +79,11 @@ def test_bce_with_logits_1_value_agrees_with_the_reference(play, program):
     assert play.conforms(dataclasses.replace(program, differentiate=()))
 
 
-@given(logits_programs(no))
-def test_bce_with_logits_1_value_of_a_no_that_is_right(play, program):
-    assert play.conforms(dataclasses.replace(program, differentiate=()))
+@given(some.DTYPES)
+def test_bce_with_logits_1_value_of_a_no_that_is_right(play, dtype):
+    program = table(dtype, NO, (0.0,), "bce_with_logits")
+
+    assert play.agree(program, "value", torch.log1p(program.exact("input").exp()))
 
 
 @given(some.elementwise_programs("bce_with_logits", pair, reduction="none"))
@@ -138,9 +142,9 @@ def test_bce_with_logits_6_is_cross_entropy_of_two_classes(play, program, positi
     assert play.agree(program, "value", value, also=(entropy,))
 
 
-@given(some.elementwise_programs("bce_with_logits", no, reduction="none"), st.sampled_from([None, 2.0]))
-def test_bce_with_logits_6_is_cross_entropy_of_two_classes_where_a_no_is_right(play, program, positive):
-    program, entropy, value = _as_cross_entropy(play, program, positive)
+@given(some.DTYPES)
+def test_bce_with_logits_6_is_cross_entropy_of_two_classes_where_a_no_is_right(play, dtype):
+    program, entropy, value = _as_cross_entropy(play, table(dtype, NO, (0.0,), "bce_with_logits"), None)
 
     assert play.agree(program, "value", value, also=(entropy,))
 
@@ -170,14 +174,25 @@ def test_bce_with_logits_7_is_bce_of_the_sigmoid(play, program):
     assert play.agree(even, "value", play(bce).value, also=(bce,))
 
 
-@given(logits_programs(pair, weights=("weight",)))
+@given(logits_programs(wrong, weights=("weight",)))
 def test_bce_with_logits_8_yes_and_no_are_alike(play, program):
-    other = program.with_tensors(
+    other = _opposite(program)
+
+    assert play.agree(other, "value", play(program).value, also=(program,))
+
+
+@given(some.DTYPES)
+def test_bce_with_logits_8_yes_and_no_are_alike_where_they_are_right(play, dtype):
+    program = table(dtype, NO, (0.0,), "bce_with_logits")
+
+    assert play.agree(program, "value", play(_opposite(program)).value)
+
+
+def _opposite(program):
+    return program.with_tensors(
         input=some.changed(program.tensors["input"], lambda x: -x),
         target=some.changed(program.tensors["target"], lambda y: 1 - y),
     )
-
-    assert play.agree(other, "value", play(program).value, also=(program,))
 
 
 @given(logits_programs(any_targets, reduction="none"), st.sampled_from([2.0, 0.5, -1.0]))
@@ -247,7 +262,7 @@ def test_bce_with_logits_13_infinite_logits_are_certain_answers(play, program, i
     certain = _certain(program, infinity)
     right = certain.exact("target") == float(infinity > 0)
 
-    assert play.agree(certain, "value", torch.where(right, 0.0, math.inf).double())
+    assert (play(certain).value == torch.where(right, 0.0, math.inf)).all()
 
 
 @given(logits_programs(moderate, reduction="none"), CERTAIN)

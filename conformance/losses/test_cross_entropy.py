@@ -405,7 +405,8 @@ def _left_out(play, program):
         rest = rest.with_tensors(target=some.reshaped(program.tensors["target"], lambda p: p[:, :-1]))
     if "weight" in program.options:
         rest = rest.with_options(weight=some.reshaped(program.options["weight"], lambda w: w[:-1]))
-    trace, other = play(unit(program)), play(unit(rest))
+    other, trace = play(unit(rest)), play(unit(program))
+    assert (trace.value.isnan() == other.value.isnan()).all()
     assert play.agree(unit(program), "value", other.value, also=(unit(rest),))
     gradient = torch.cat([other.grad("input").double(), torch.zeros(len(trace.grad("input")), 1)], 1)
     assert play.agree(unit(program), "grad input", gradient)
@@ -414,6 +415,17 @@ def _left_out(play, program):
 @given(masked_programs("index"))
 def test_cross_entropy_18_masked_classes_make_no_difference_to_indices(play, program):
     _left_out(play, program)
+
+
+@given(masked_programs("index"))
+def test_cross_entropy_6_indices_are_one_hot_probabilities_beside_masked_classes(play, program):
+    total = without(program, "weight").with_options(reduction="sum")
+    p = one_hot(program.exact("target"), classes(program), 1)
+    probable = total.with_tensors(target=some.from_torch(p, program.dtype))
+    value = play(probable).value
+
+    assert not value.isnan()
+    assert play.agree(total, "value", value, also=(probable,))
 
 
 @given(masked_programs("probabilities"))

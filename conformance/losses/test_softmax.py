@@ -67,8 +67,11 @@ def length(program):
 
 
 def balanced(play, program, name, expected):
-    """Whether the numbers of each slice of an output add up to what is expected: the one of the largest size is what
-    the others leave of it, within its budget times the root of how many there are, as roundings of random sign add up."""
+    """Whether the numbers of each slice of an output add up to what is expected.
+
+    The one of the largest size must be what the others leave of it, within its budget times the root of how many there
+    are, since roundings of random sign add up like that.
+    """
     found = play(program).entries[0].tensors[name].double()
     along, count = axis(program), length(program)
     if found.dim() == 0:
