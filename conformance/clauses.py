@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 KINDS = ("losses", "optimizers", "schedulers")
 CLAUSE = re.compile(r"^\*\*(?P<id>[a-z0-9_]+\.\d+)\*\* ", re.MULTILINE)
 TEST = re.compile(r"^test_(?P<stem>[a-z0-9_]+?)_(?P<number>\d+)_")
+DEFINITION = re.compile(r"def (test_\w+)\(")
 TORCH = re.compile(r"^torch: `(?P<path>torch\.[\w.]+)`", re.MULTILINE)
 EXAMPLE = re.compile(r"^```example (?P<stem>\w+)\n(?P<body>.*?)^```", re.MULTILINE | re.DOTALL)
 ROW = re.compile(
@@ -178,6 +180,31 @@ def clause_of_test(name: str) -> str | None:
     """The clause id in the name of a test: `test_adam_3_first_moment` is about `adam.3`."""
     found = TEST.match(name)
     return f"{found['stem']}.{found['number']}" if found else None
+
+
+@cache
+def tests() -> dict[str, list[str]]:
+    """The places of the tests of every clause id, read from the names in the suite's files: `test_adam.py:12
+    test_...`."""
+    found: dict[str, list[str]] = {}
+    root = Path(str(files("torchstone.conformance")))
+    for path in sorted(root.rglob("test_*.py")):
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            name = DEFINITION.match(line)
+            if name:
+                id = clause_of_test(name[1]) or name[1]
+                found.setdefault(id, []).append(f"conformance/{path.relative_to(root)}:{number} {name[1]}")
+    return found
+
+
+def unmatched() -> str:
+    """What is wrong between clauses and tests: a clause without a test, or a test without a clause. Empty if
+    nothing."""
+    untested = [clause.id for clause in clauses().values() if clause.testable and clause.id not in tests()]
+    if untested:
+        return f"a clause must have a test, got none for {', '.join(untested)}"
+    unknown = [place for id, places in tests().items() if id not in clauses() for place in places]
+    return f"a test must be named for a clause of the spec, got {', '.join(unknown)}" if unknown else ""
 
 
 def _nearest(name: str, known: list[str]) -> str:

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import rich.progress
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.table import Table
 
 from torchstone import __version__
@@ -178,15 +177,13 @@ def explain(id: Annotated[str, typer.Argument(metavar="CLAUSE", help="such as ad
         clause = spec.clause(id)
     except spec.UnknownName as unknown:
         raise mistake(unknown) from None
-    console.print(Markdown(f"**{clause.id}** {clause.text}\n\n{clause.notes}"))
-    console.print(f"\nspec/{clause.page}", style="dim", highlight=False)
-    for title, package, mark in (
-        ("reference", "torchstone.reference", lambda line: f"  # {id}" in line and _ends(line, id)),
-        ("tests", "torchstone.conformance", lambda line: f"def test_{id.replace('.', '_')}_" in line),
-    ):
-        found = [(path, line) for path, line in _lines(package) if mark(line)]
-        for path, line in found:
-            console.print(f"{title}: {path}\n    {line.strip()}", highlight=False, markup=False)
+    console.print(f"{clause.id} {clause.text}\n{clause.notes}".strip(), markup=False, highlight=False, soft_wrap=True)
+    console.print(f"spec/{clause.page}", style="dim", highlight=False)
+    for path, line in _lines("torchstone.reference"):
+        if id in line.rpartition("  # ")[2].replace(",", " ").split():
+            console.print(f"reference: {path}\n    {line.strip()}", highlight=False, markup=False)
+    for place in spec.tests().get(id, ()):
+        console.print(f"test: {place}", highlight=False, markup=False)
 
 
 def _code_lines(page: spec.Page) -> int:
@@ -196,10 +193,6 @@ def _code_lines(page: spec.Page) -> int:
         if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node):
             node.body = node.body[1:]
     return len(ast.unparse(tree).split("\n")) - ast.unparse(tree).split("\n").count("")
-
-
-def _ends(line: str, id: str) -> bool:
-    return id in line.rpartition("#")[2].replace(",", " ").split()
 
 
 def _lines(package: str) -> list[tuple[str, str]]:

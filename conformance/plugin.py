@@ -42,6 +42,8 @@ def _session(config: "pytest.Config") -> object:
 
     try:
         return Session(config)
+    except pytest.UsageError:
+        raise  # the suite itself is not in order
     except (UnknownBackend, UnknownName, BadDeviation) as mistake:
         pytest.exit(str(mistake), returncode=2)
     except Exception:
