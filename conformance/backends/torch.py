@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from torchstone.conformance.backend import UnknownBackend, Unsupported
 from torchstone.conformance.backends.torch_like import TorchLike, parameters
@@ -50,7 +51,8 @@ class Torch(TorchLike):
         wanted = self.variant or "foreach"
         if wanted not in parameters(optimizer)[0]:
             raise Unsupported(f"{optimizer.__name__} has no {wanted} code")
-        return partial(optimizer, **{wanted: bool(self.variant)})
+        built = partial(optimizer, **{wanted: bool(self.variant)})
+        return partial(_saving, built) if self.variant == "differentiable" else built
 
     def leaves(self, params: list[Tensor]) -> list[Tensor]:
         return [param.clone() for param in params] if self.variant == "differentiable" else params
@@ -78,6 +80,14 @@ def _has_shared_memory(program: Any) -> bool:
     """Whether a gradient is expanded."""
     grads = [grad for event in getattr(program, "events", ()) for grad in getattr(event, "grads", ())]
     return any(grad is not None and grad.layout == "broadcast" for grad in grads)
+
+
+def _saving(optimizer: Any, groups: list[dict[str, Any]], **options: Any) -> Any:
+    """A differentiable optimizer that saves its state as a file would hold it: the numbers without their graph."""
+    built = optimizer(groups, **options)
+    state_dict = built.state_dict
+    built.state_dict = lambda: tree_map_only(Tensor, Tensor.detach, state_dict())
+    return built
 
 
 def _compiled(optimizer: Any, groups: list[dict[str, Any]], **options: Any) -> Any:
