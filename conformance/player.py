@@ -99,8 +99,9 @@ class Player:
 
     def _count(self, verdict: Verdict) -> Verdict:
         self.verdict = verdict
+        counts, dtype = self.ledger.counts[verdict.program.dtype], verdict.program.dtype
+        counts["judged"] += 1
         if verdict:
-            counts, dtype = self.ledger.counts[verdict.program.dtype], verdict.program.dtype
             counts["comparisons"] += verdict.comparisons
             counts["inconclusive"] += verdict.outcome == "inconclusive"
             self.ledger.worst[dtype] = max(self.ledger.worst[dtype], verdict.worst)

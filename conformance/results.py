@@ -80,10 +80,13 @@ def records(clause: str, stem: str, player: Any, seconds: float) -> list[Record]
     again = [(known, player.verdict_on(known.program).outcome) for known in player.known]
     held = {known.program.dtype: known for known, outcome in again if outcome in BAD}
     gone = {known.program.dtype: known for known, outcome in again if outcome in ("pass", "inconclusive")}
+    judged = any(counts["judged"] for counts in ledger.counts.values())
     played = sum(counts["programs"] for counts in ledger.counts.values())
     found = []
     for dtype in sorted({*ledger.counts, *ledger.failures, *held, *gone}) or [""]:
         counts, verdict = ledger.counts[dtype], ledger.failures.get(dtype)
+        if judged and counts["programs"] and verdict is None and not (counts["judged"] or counts["known"]):
+            continue  # programs that only something else was computed from
         share = counts["programs"] / played if played else 1.0
         record = Record(
             clause,

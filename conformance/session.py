@@ -126,8 +126,8 @@ class Session:
                 if player.program is None or player.failed(error):
                     raise
             else:
-                if player.program is not None and player.verdict is None:
-                    player.ledger.counts[player.program.dtype]["comparisons"] += 1  # an exact statement held
+                if player.program is not None and player.verdict is None:  # an exact statement held
+                    player.ledger.counts[player.program.dtype].update(comparisons=1, judged=1)
 
         return judged
 
@@ -149,8 +149,8 @@ class Session:
         records = results.records(clause_of(item), component_of(item), player, item.stash[SECONDS])
         error = call.excinfo.value if call.excinfo else None
         bad = [record for record in records if record.outcome in results.BAD]
-        if error and not bad and not isinstance(error, Unsatisfiable | pytest.skip.Exception):
-            return report  # a mistake in the suite itself: pytest's own report tells most
+        if isinstance(error, pytest.skip.Exception) or (error and not bad and not isinstance(error, Unsatisfiable)):
+            return report  # the clause is not about this component; or a mistake in the suite, which pytest shows best
         report.torchstone = [record.to_json() for record in records]
         report.outcome = (
             "failed" if bad else "skipped" if all(r.outcome == "unsupported" for r in records) else "passed"
