@@ -123,6 +123,15 @@ def test_bce_3_weights_multiply_the_loss_of_each_element(play, program):
     assert play.agree(program, "value", weight(program) * play(bare).value.double())
 
 
+@given(some.DTYPES)
+def test_bce_3_weights_of_one_axis_belong_to_the_last(play, dtype):
+    weights = some.rounded(dtype, (2,), [1.0, 3.0])
+    program = table(dtype, (0.5, 0.25), (1.0, 0.5)).with_options(weight=weights)
+    whole = program.with_options(weight=some.reshaped(weights, lambda w: w.expand(2, 2)))
+
+    assert play.agree(program, "value", play(whole).value, also=(whole,))
+
+
 @given(bce_programs(pair, reduction="mean"))
 def test_bce_4_mean_divides_by_the_number_of_elements(play, program):
     total = program.with_options(reduction="sum")

@@ -209,12 +209,37 @@ def test_bce_with_logits_9_targets_are_not_checked(play, program):
     assert play.conforms(dataclasses.replace(program, differentiate=()))
 
 
-@given(logits_programs(pair, reduction="none"))
+@given(logits_programs(wrong, reduction="none"))
 def test_bce_with_logits_10_gradient(play, program):
     x, y, p = program.exact("input"), program.exact("target"), pos_weight(program)
-    slope = weight(program) * ((1 - y + p * y) * x.sigmoid() - p * y)
+    slope = weight(program) * ((1 - y) * x.sigmoid() - p * y * (-x).sigmoid())
 
     assert play.agree(both(program), "grad input", slope * some.exact_upstream(program, x.shape))
+
+
+@given(some.DTYPES)
+def test_bce_with_logits_10_gradient_of_a_yes_that_is_right(play, dtype):
+    program = _opposite(table(dtype, NO, (0.0,), "bce_with_logits"))
+
+    assert play.agree(program, "grad input", -(-program.exact("input")).sigmoid())
+
+
+@given(some.DTYPES)
+def test_bce_with_logits_3_positive_weights_of_one_axis_belong_to_the_last(play, dtype):
+    weights = some.rounded(dtype, (2,), [1.0, 3.0])
+    program = table(dtype, (0.5, -1.0), (1.0, 0.5), "bce_with_logits").with_options(pos_weight=weights)
+    whole = program.with_options(pos_weight=some.reshaped(weights, lambda w: w.expand(2, 2)))
+
+    assert play.agree(program, "value", play(whole).value, also=(whole,))
+
+
+@given(some.DTYPES)
+def test_bce_with_logits_4_weights_of_one_axis_belong_to_the_last(play, dtype):
+    weights = some.rounded(dtype, (2,), [1.0, 3.0])
+    program = table(dtype, (0.5, -1.0), (1.0, 0.5), "bce_with_logits").with_options(weight=weights)
+    whole = program.with_options(weight=some.reshaped(weights, lambda w: w.expand(2, 2)))
+
+    assert play.agree(program, "value", play(whole).value, also=(whole,))
 
 
 @given(logits_programs(pair, reduction="none", weights=("weight",)))
