@@ -139,6 +139,7 @@ def list_(
     as_json: Annotated[bool, JSON] = False,
 ) -> None:
     """List what there is to test, to cite and to test with."""
+    rows: list[dict[str, Any]]
     if what == "components":
         rows = [
             {
@@ -160,11 +161,10 @@ def list_(
         typer.echo(json.dumps(rows, indent=1))
         return
     table = Table(header_style="bold", show_footer=True)
-    for name in rows[0]:
+    for place, name in enumerate(rows[0]):
         numbers = [row[name] for row in rows if isinstance(row[name], int)]
-        table.add_column(
-            name, str(sum(numbers)) if numbers else f"{len(rows)} in all" if name == next(iter(rows[0])) else ""
-        )
+        total = str(sum(numbers)) if numbers else "" if place else f"{len(rows)} in all"
+        table.add_column(name, total, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     console.print(table, highlight=False)

@@ -27,7 +27,7 @@ DEFINED = {
 
 
 def offences(source: str) -> list[str]:
-    """What a file of the reference may not do: import the suite, or use torch's own losses, optimizers and schedulers."""
+    """What a file of the reference may not do: import the suite, or use torch's losses, optimizers and schedulers."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
