@@ -1,7 +1,7 @@
-"""Strategies: how programs are drawn so that they reach what ordinary tests miss, and shrink to what a person can read.
+"""Strategies: how programs are drawn to reach what ordinary tests miss, and to shrink to what a person can read.
 
-The helpers take hypothesis's `draw` and are called inside a `@st.composite`. A whole tensor is one draw of bytes, two an
-element: that is fast, and zeros at the end of a shrink mean zeros in the tensor.
+The helpers take hypothesis's `draw` and are called inside a `@st.composite`. A whole tensor is one draw of bytes, two
+an element: that is fast, and zeros at the end of a shrink mean zeros in the tensor.
 """
 
 import dataclasses
@@ -106,7 +106,7 @@ def _exponents(dtype: str, spread: str) -> tuple[int, int]:
 
 
 def numbers(draw: Draw, count: int, dtype: str, spread: str = "near", plain: Sequence[float] = PLAIN) -> list[float]:
-    """`count` numbers: about one in four from `plain`, the others with two decimal digits, log-uniform over the spread."""
+    """`count` numbers: one in four from `plain`, the others with two decimal digits, log-uniform over the spread."""
     return decoded(_bytes(draw, 2 * count), dtype, spread, plain)
 
 
@@ -368,6 +368,7 @@ SHAPES: tuple[tuple[int, ...], ...] = (
     *((1,), (2,), (), (3,), (2, 2), (2, 3), (4,), (1, 3), (5,)),
     *((3, 1, 2), (2,), (3,), (0,), (2, 0, 3), (70,), (2, 17)),
 )
+INHABITED = tuple(shape for shape in SHAPES if 0 not in shape)
 STARTS = st.sampled_from(["any", "zero", "near", "spread"])
 ZEROS = st.just("zero")
 AWAY = st.sampled_from(["near", "spread"])
@@ -417,6 +418,7 @@ def optimizer_programs(
     starts: st.SearchStrategy[str] = STARTS,
     spreads: st.SearchStrategy[str] = RANGES,
     layouts: bool = False,
+    empties: bool = True,
 ) -> OptimizerProgram:
     """An optimizer over up to `groups` groups of up to `params` parameters, and events of which the last is a step.
 
@@ -432,7 +434,7 @@ def optimizer_programs(
         return vague[-1][0]
 
     def param() -> TensorData:
-        shapes.append(dice.choose(SHAPES))
+        shapes.append(dice.choose(SHAPES if empties else INHABITED))
         like = dice.choose(("zero", "near", "spread", "zero")) if start == "any" else start
         # The elements of a parameter do not share memory (optimizer.13), so that it is never broadcast.
         return later(shapes[-1], like, dice.choose(APART) if layouts else "contiguous")
@@ -509,10 +511,9 @@ def _compatible(defaults: Mapping[str, Any], extra: Mapping[str, Any]) -> bool:
 def one_parameter(
     component: str, options: Callable[[Draw], dict[str, Any]], *, steps: tuple[int, int] = (1, 6), **more: Any
 ) -> st.SearchStrategy[OptimizerProgram]:
-    """Programs of one parameter and a few plain steps, each with a gradient."""
-    return optimizer_programs(
-        component, options, steps=steps, **{"kinds": ("step",), "nones": False, "groups": 1, "params": 1, **more}
-    )
+    """Programs of one parameter with elements and a few plain steps, each with a gradient."""
+    plain = {"kinds": ("step",), "nones": False, "groups": 1, "params": 1, "empties": False}
+    return optimizer_programs(component, options, steps=steps, **{**plain, **more})
 
 
 def building(component: str, **options: Any) -> OptimizerProgram:
@@ -623,11 +624,6 @@ def penalised(program: OptimizerProgram, trace: Trace, decay: float) -> Optimize
     return with_grads(program, grads)
 
 
-def inhabited(program: OptimizerProgram) -> bool:
-    """Whether the first parameter has elements."""
-    return bool(program.groups[0].params[0].data)
-
-
 @st.composite
 def schedule_programs(
     draw: Draw,
@@ -673,7 +669,9 @@ def resumed_programs(draw: Draw, component: str, reached: int) -> ScheduleProgra
     rates = [rule("schedulers", component).rate(last + reached, base, **options) for base in program.base_lrs]
     resumed = {**program.options, "last_epoch": last}
     lrs = tuple(float(rate) for rate in rates)
-    return dataclasses.replace(program, options=resumed, lrs=lrs, events=program.events[:6])
+    return dataclasses.replace(
+        program, options=resumed, base_lrs=program.base_lrs[:2], lrs=lrs[:2], events=program.events[:6]
+    )
 
 
 @st.composite
@@ -734,6 +732,18 @@ def training_programs(
                 events.append(Step(grads()))
     chosen = tuple(Schedule(program.component, program.options) for program in drawn)
     return TrainingProgram(component, {}, groups, chosen, tuple(events))
+
+
+def by_hand(program: TrainingProgram, trace: Trace) -> OptimizerProgram:
+    """The same steps of the optimizer without schedulers, with the rates of the trace set before them."""
+    groups = range(len(program.groups))
+    events: list[Event] = [SetOption(i, "lr", trace.lr(0)[i].item()) for i in groups]
+    for after, event in enumerate(program.events, 1):
+        if isinstance(event, ScheduleStep):
+            events += [SetOption(i, "lr", trace.lr(after)[i].item()) for i in groups]
+        elif not isinstance(event, SaveAndReload):
+            events.append(event)
+    return OptimizerProgram(program.component, program.options, program.groups, tuple(events))
 
 
 def schedule_alone(program: TrainingProgram) -> ScheduleProgram:
