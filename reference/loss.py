@@ -31,8 +31,10 @@ def check_reduction(reduction: str) -> None:
     require(reduction in REDUCTIONS, "loss: reduction must be 'none', 'mean' or 'sum'", reduction)  # loss.4
 
 
-def legacy_reduction(size_average: bool | None, reduce: bool | None) -> str:
-    """The reduction that the deprecated pair of flags stands for."""
+def legacy_reduction(size_average: bool | None, reduce: bool | None, reduction: str = "mean") -> str:
+    """The reduction that the deprecated pair of flags stands for; where neither is given, the one that is named."""
+    if size_average is None and reduce is None:
+        return reduction
     average, reduced = size_average is not False, reduce is not False
     return ("mean" if average else "sum") if reduced else "none"  # loss.5
 
