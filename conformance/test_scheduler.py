@@ -12,11 +12,9 @@ from torchstone.conformance import strategies as some
 from torchstone.conformance.oracle import rule
 from torchstone.conformance.program import (
     Group,
-    OptimizerProgram,
     SaveAndReload,
     Schedule,
     ScheduleStep,
-    SetOption,
     Step,
     TensorData,
     TrainingProgram,
@@ -78,9 +76,9 @@ def test_scheduler_1_sets_the_first_rates_when_built(play, component, data):
 @given(data=st.data())
 def test_scheduler_2_every_step_counts_once(play, component, data):
     closed_forms_only(component)
-    program = data.draw(some.programs_of(component))
+    program = some.stepped(data.draw(some.programs_of(component)), data.draw(st.integers(1, 20)))
     options = {name: some.option(program, name) for name in defaults(rule("schedulers", component))}
-    count = sum(isinstance(event, ScheduleStep) for event in program.events)
+    count = len(program.events)
     expected = [float(rule("schedulers", component).rate(count, base, **options)) for base in program.base_lrs]
 
     assert play.agree(program, "lr", torch.tensor(expected, dtype=torch.float64))
@@ -114,7 +112,7 @@ def test_scheduler_5_groups_do_not_know_of_each_other(play, component, data):
 @given(data=st.data())
 def test_scheduler_6_permuting_the_groups_permutes_the_rates(play, component, data):
     program = data.draw(some.programs_of(component))
-    order = data.draw(st.permutations(range(len(program.base_lrs))))
+    order = range(len(program.base_lrs))[::-1]
 
     assert same(rates(play(with_groups(program, order))), rates(play(program))[:, order])
 
@@ -142,23 +140,14 @@ def test_scheduler_8_a_base_rate_of_zero_stays_zero(play, component, data):
 def test_scheduler_9_the_next_step_uses_the_reported_rate(play, component, data):
     program = data.draw(some.programs_of(component))
     zero, down = TensorData("float64", (1,), (0.0,)), TensorData("float64", (1,), (-1.0,))
-    groups = tuple(Group((zero,), {"lr": base}) for base in program.base_lrs)
-    events = (*program.events, Step((down,) * len(groups)))
+    groups = tuple(Group((zero, zero), {"lr": base}) for base in program.base_lrs)
+    # Each of the two steps moves a parameter of its own from 0, to the rate exactly.
+    events = (Step((down, None) * len(groups)), *program.events, Step((None, down) * len(groups)))
     trace = play(TrainingProgram("sgd", {}, groups, (Schedule(component, program.options),), events))
+    first, last = (torch.cat([trace.param(2 * i + j) for i in range(len(groups))]) for j in (0, 1))
 
-    assert same(torch.cat([trace.param(i) for i in range(len(groups))]), trace.lr(after=-2))
-
-
-def by_hand(program, trace):
-    """The same steps of the optimizer, with the rates of the trace set before them and no scheduler."""
-    groups = range(len(program.groups))
-    events = [SetOption(i, "lr", trace.lr(0)[i].item()) for i in groups]
-    for after, event in enumerate(program.events, 1):
-        if isinstance(event, ScheduleStep):
-            events += [SetOption(i, "lr", trace.lr(after)[i].item()) for i in groups]
-        elif not isinstance(event, SaveAndReload):
-            events.append(event)
-    return OptimizerProgram(program.component, program.options, program.groups, tuple(events))
+    assert same(first, trace.lr(after=0))
+    assert same(last, trace.lr(after=-2))
 
 
 @given(data=st.data())
@@ -166,7 +155,7 @@ def test_scheduler_10_changes_nothing_but_the_rates(play, component, data):
     program = data.draw(some.training_programs(some.programs_of(component)))
     trace = play(program)
     group = data.draw(st.integers(0, len(program.groups) - 1))
-    expected = play(by_hand(program, trace)).param(group)
+    expected = play(some.by_hand(program, trace)).param(group)
 
     assert play.agree(program, f"param {group}", expected, also=[program])
 
@@ -184,7 +173,7 @@ def test_scheduler_11_rates_are_computed_in_float64(play, component, data):
 def test_scheduler_12_factors_multiply(play, component, data):
     closed_forms_only(component)
     beside = data.draw(st.sampled_from([("exponential",), ("step", "exponential"), ("cosine_annealing",)]))
-    programs = (factors(component), *map(factors, beside))
+    programs = (factors(component).map(lambda p: with_groups(p, range(len(p.base_lrs[:2])))), *map(factors, beside))
     program = data.draw(some.training_programs(*programs, dtypes=st.just("float64"), kinds=("schedule",)))
 
     assert play.conforms(program)
@@ -194,6 +183,8 @@ def test_scheduler_12_factors_multiply(play, component, data):
 def test_scheduler_14_saving_and_loading_changes_no_rate(play, component, data):
     program = data.draw(some.programs_of(component))
     steps = [event for event in program.events if isinstance(event, ScheduleStep)]
+    if component == "reduce_on_plateau" and data.draw(st.booleans()):
+        steps = [ScheduleStep(1.0)] * len(steps)  # bad epochs in a row, of which none may be forgotten
     at = data.draw(st.integers(0, len(steps)))
     plain = replace(program, events=tuple(steps))
     reloaded = replace(program, events=(*steps[:at], SaveAndReload(), *steps[at:]))

@@ -18,24 +18,28 @@ from torchstone.conformance.program import Group, Schedule, ScheduleProgram, Sch
 QUARTERS = [quarter / 4 for quarter in (4, 4, 3, 2, 8, 5, 1, 0, -4, -8, 16)]
 METRICS = [*QUARTERS, *QUARTERS, math.nan, math.inf, -math.inf]
 SMALL = st.sampled_from([0, 1, 2, 3])
-THRESHOLDS = st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0])
+THRESHOLDS = st.sampled_from([0.0, 0.5, 0.25, 1.0, 2.0])
+BESTS = st.sampled_from([1.0, -1.0, 2.0, -0.25, 0.0])  # of either sign
 MODES = st.sampled_from(["min", "max"])
 SCALES = st.sampled_from(["rel", "abs"])
 PROGRAMS = some.schedule_programs(
     "reduce_on_plateau",
-    lambda draw: some.options(
-        draw,
-        mode=MODES,
-        factor=some.decimals(0.0, 0.99, 0.5, 0.1, 0.0, 0.25),
-        patience=SMALL,
-        threshold=st.one_of(THRESHOLDS, st.just(1e-4)),
-        threshold_mode=SCALES,
-        cooldown=SMALL,
-        min_lr=some.decimals(0.0, 0.1, 0.0, 1.0),
-        eps=st.sampled_from([0.0, 1e-3, 0.25, 0.5]),
-    ),
+    lambda draw: {
+        **draw(st.sampled_from([{"patience": patience} for patience in (0, 1, 0, 2, 3, 0)] + [{}])),
+        **some.options(
+            draw,
+            mode=MODES,
+            factor=some.decimals(0.0, 0.99, 0.5, 0.1, 0.0, 0.25),
+            threshold=st.one_of(THRESHOLDS, st.just(1e-4)),
+            threshold_mode=SCALES,
+            cooldown=SMALL,
+            min_lr=some.decimals(0.0, 0.1, 0.0, 1.0),
+            eps=st.sampled_from([0.0, 1e-3, 0.25, 0.5]),
+        ),
+    },
     each={"min_lr": some.decimals(0.0, 0.1, 0.0, 1.0)},
     metrics=lambda draw, count: some.picks(draw, count, METRICS),
+    steps=(5, 3, 8, 13, 1, 2, 0, 30),
 )
 BAD = {
     "mode": ("Min", "", "less"),
@@ -101,17 +105,17 @@ def passes_the_bar(play, options, best):
     return found == [[2], [2], []]
 
 
-@given(MODES, THRESHOLDS, st.sampled_from(QUARTERS))
+@given(MODES, THRESHOLDS, BESTS)
 def test_reduce_on_plateau_3_a_relative_bar_is_a_share_of_the_best(play, mode, threshold, best):
     assert passes_the_bar(play, {**HALVING, "mode": mode, "threshold": threshold, "threshold_mode": "rel"}, best)
 
 
-@given(MODES, THRESHOLDS, st.sampled_from(QUARTERS))
+@given(MODES, THRESHOLDS, BESTS)
 def test_reduce_on_plateau_4_an_absolute_bar_is_an_amount_away(play, mode, threshold, best):
     assert passes_the_bar(play, {**HALVING, "mode": mode, "threshold": threshold}, best)
 
 
-@given(MODES, SCALES, st.sampled_from([0.0, 0.25, 0.5]), st.sampled_from(QUARTERS))
+@given(MODES, SCALES, st.sampled_from([0.0, 0.25, 0.5]), BESTS)
 def test_reduce_on_plateau_5_a_metric_on_the_bar_is_not_better(play, mode, scale, threshold, best):
     options = {**HALVING, "mode": mode, "threshold": threshold, "threshold_mode": scale}
 
@@ -120,7 +124,7 @@ def test_reduce_on_plateau_5_a_metric_on_the_bar_is_not_better(play, mode, scale
 
 @given(PROGRAMS)
 def test_reduce_on_plateau_6_the_modes_mirror_each_other(play, program):
-    low, high = (with_options(program, mode=mode, threshold_mode="abs") for mode in ("min", "max"))
+    low, high = (with_options(eager(program), mode=mode, threshold_mode="abs") for mode in ("min", "max"))
     mirrored = replace(high, events=scaled(program.events, -1.0))
 
     assert rates_of(play(low)).equal(rates_of(play(mirrored)))
@@ -130,6 +134,11 @@ def test_reduce_on_plateau_6_the_modes_mirror_each_other(play, program):
 
 def with_options(program, **options):
     return replace(program, options={**program.options, **options})
+
+
+def eager(program):
+    """The same program with every bad epoch a reduction, so that nothing that is decided stays unseen."""
+    return with_options(program, patience=0, cooldown=0, factor=0.5, eps=0.0, min_lr=0.0)
 
 
 def scaled(events, by):
@@ -209,19 +218,19 @@ def test_reduce_on_plateau_14_a_reduction_below_eps_is_not_made(play, lowered, e
     assert play(program).lr().tolist() == [lowered if 1.0 - lowered >= eps else 1.0]
 
 
-@given(SMALL, SMALL, st.integers(1, 12))
-def test_reduce_on_plateau_15_a_reduction_that_is_not_made_counts_all_the_same(play, patience, cooldown, count):
+@given(SMALL, SMALL, st.integers(1, 12), st.booleans())
+def test_reduce_on_plateau_15_a_reduction_that_is_not_made_counts_all_the_same(play, patience, cooldown, count, none):
     options = {**HALVING, "patience": patience, "cooldown": cooldown, "eps": 2.0**-20}
     every = cooldown + patience + 1
     # The first rate is too small to be reduced at first, and large after that: only then is its reduction seen.
     events = [ScheduleStep(1.0)] * (patience + 2 + count)
     events.insert(patience + 2, SetOption(0, "lr", 1.0))
-    groups = (Group((), {"lr": 2.0**-20}), Group((), {"lr": 1.0}))
+    groups = (Group((), {"lr": 2.0**-20}), Group((), {"lr": 2.0**-20 if none else 1.0}))
     program = TrainingProgram("sgd", {}, groups, (Schedule("reduce_on_plateau", options),), tuple(events))
     trace = play(program)
 
-    assert trace.lr(patience + 2).tolist() == [2.0**-20, 0.5]
-    assert trace.lr().tolist() == [0.5 ** (count // every), 0.5 ** (1 + count // every)]
+    assert trace.lr(patience + 2).tolist() == [2.0**-20, 2.0**-20 if none else 0.5]
+    assert trace.lr().tolist() == [0.5 ** (count // every), 2.0**-20 if none else 0.5 ** (1 + count // every)]
 
 
 @given(st.lists(st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, 2.0]), min_size=1, max_size=3), st.booleans())
@@ -239,13 +248,17 @@ def test_reduce_on_plateau_17_rates_never_rise(play, program):
     assert (rates[1:] <= rates[:-1]).all()
 
 
-@given(PROGRAMS, st.sampled_from([2.0, 0.5, 16.0]))
-def test_reduce_on_plateau_18_the_scale_of_the_metrics_is_of_no_account(play, program, by):
-    other = replace(program, events=scaled(program.events, by))
-    if some.option(program, "threshold_mode") == "abs":
-        other = with_options(other, threshold=some.option(program, "threshold") * by)
+@given(MODES, THRESHOLDS, st.lists(st.sampled_from([1.0, 0.75, 0.5, 1.5, 0.25, 2.0, -1.0]), min_size=3, max_size=8))
+def test_reduce_on_plateau_18_the_scale_of_the_metrics_is_of_no_account(play, mode, threshold, metrics):
+    options = {**HALVING, "mode": mode, "threshold": threshold}
+    relative, absolute = (watching(*metrics, **{**options, "threshold_mode": scale}) for scale in ("rel", "abs"))
 
-    assert rates_of(play(other)).equal(rates_of(play(program)))
+    for by in (0.25, 4.0):
+        larger = replace(relative, events=scaled(relative.events, by))
+        assert reductions(play(larger)) == reductions(play(relative))
+
+        larger = with_options(replace(absolute, events=scaled(absolute.events, by)), threshold=threshold * by)
+        assert reductions(play(larger)) == reductions(play(absolute))
 
 
 @given(MODES, SCALES, SMALL)
