@@ -138,8 +138,8 @@ def _kind(func: Any) -> tuple[str, str, bool]:
 def _unit(args: tuple[Any, ...]) -> float | None:
     """The unit roundoff of an operation on scalars alone, the coarsest of theirs; None where there are data among
     them."""
-    units = [getattr(arg, "unit_roundoff", None) for arg in args if isinstance(arg, Tensor)]
-    return max(units, default=None) if None not in units else None
+    units = [getattr(arg, "unit_roundoff", 0.0) for arg in args if isinstance(arg, Tensor)]
+    return max(units) if units and all(units) else None
 
 
 class Scalar(float):

@@ -29,8 +29,8 @@ def minimal(strategy, condition):
 
 
 @st.composite
-def tensors(draw, dtype="float32", **options):
-    return some.tensor(draw, dtype, some.shape(draw), **options)
+def tensors(draw, dtype="float32"):
+    return some.tensor(draw, dtype, some.shape(draw))
 
 
 @st.composite

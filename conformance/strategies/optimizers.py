@@ -1,0 +1,345 @@
+"""Optimizer programs: groups, trajectories of events, and programs derived from others for the laws."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from hypothesis import strategies as st
+
+from torchstone.conformance.program import (
+    AddGroup,
+    Event,
+    Group,
+    OptimizerProgram,
+    SaveAndReload,
+    SetOption,
+    Step,
+    StepWithClosure,
+    TensorData,
+)
+from torchstone.conformance.strategies.values import (
+    DTYPES,
+    RANGES,
+    Draw,
+    OptionStrategies,
+    T,
+    _bytes,
+    as_tensor,
+    decimals,
+    decoded,
+    rounded,
+)
+from torchstone.conformance.trace import Trace
+
+EVENTS = ("step", "step", "step", "set", "reload", "closure", "add")
+
+
+LENGTHS = (1, 2, 3, 2, 1, 3, 2, 4, 1, 2, 3, 6, 2, 12)
+
+
+COUNTS = (1, 2, 1, 1, 2, 3)
+
+
+SHAPES: tuple[tuple[int, ...], ...] = (
+    *((1,), (2,), (), (3,), (2, 2), (2, 3), (4,), (1, 3), (5,)),
+    *((3, 1, 2), (2,), (3,), (0,), (2, 0, 3), (70,), (2, 17)),
+)
+
+
+INHABITED = tuple(shape for shape in SHAPES if 0 not in shape)
+
+
+STARTS = st.sampled_from(["any", "zero", "near", "spread"])
+
+
+ZEROS = st.just("zero")
+
+
+AWAY = st.sampled_from(["near", "spread"])
+
+
+SWITCHES = st.sampled_from(
+    [(True, False), (False, True), (True, True, False), (False, False, True), (True, False, False)]
+)
+
+
+TAME = st.sampled_from(["near", "spread"])  # far from overflow in every dtype
+
+
+WIDE_DTYPES = st.sampled_from(["float64", "float32", "bfloat16"])  # those where no default option underflows
+
+
+DECAYS = decimals(0.01, 1.0, 0.1, 0.01, 1.0)
+
+
+BETA1 = decimals(0.0, 0.99, 0.9, 0.0, 0.5)
+
+
+BETA2 = decimals(0.0, 0.999, 0.999, 0.99, 0.5, 0.0)
+
+
+BETAS = st.tuples(BETA1, BETA2)
+
+
+EPSILONS = st.sampled_from([1e-8, 1e-3, 0.0, 1.0, 1e-8, 1e-12])
+
+
+LARGE_EPSILONS = st.sampled_from([1e-3, 1.0, 0.1])  # more than zero in every dtype
+
+
+PLACES = st.integers(0, 99)
+
+
+SIGNS = st.sampled_from([1.0, -1.0])
+
+
+NEGATIVE = st.sampled_from([-1.0, -1e-9, -math.inf, math.nan, as_tensor(-1.0)])
+
+
+DICE = st.binary(min_size=64, max_size=64)
+
+
+ELEMENTS = 1000  # from here on the numbers of a program repeat
+
+
+class Dice:
+    """Small choices from bytes drawn at once, which is much faster than a draw for each. Zeros choose the first."""
+
+    def __init__(self, draw: Draw) -> None:
+        self.bytes: bytes = draw(DICE)
+        self.position = 0
+
+    def choose(self, choices: Sequence[T]) -> T:
+        self.position += 1
+        return choices[self.bytes[self.position % len(self.bytes)] % len(choices)]
+
+
+@st.composite
+def optimizer_programs(
+    draw: Draw,
+    component: str,
+    options: Callable[[Draw], dict[str, Any]],
+    *,
+    settable: OptionStrategies | None = None,
+    dtypes: st.SearchStrategy[str] = DTYPES,
+    steps: tuple[int, int] = (1, 12),
+    kinds: Sequence[str] = EVENTS,
+    nones: bool = True,
+    groups: int = 3,
+    params: int = 2,
+    starts: st.SearchStrategy[str] = STARTS,
+    spreads: st.SearchStrategy[str] = RANGES,
+    layouts: bool = False,
+    empties: bool = True,
+) -> OptimizerProgram:
+    """An optimizer over up to `groups` groups of up to `params` parameters, and events of which the last is a step.
+
+    `options` draws a dict of constructor options; `settable` names those that may change in mid-run. Parameters start
+    at zero or tiny as often as at about one, so that an update is seen in full and not under the parameter's own ulp.
+    """
+    dtype, spread, start, dice = draw(dtypes), draw(spreads), draw(starts), Dice(draw)
+    shapes: list[tuple[int, ...]] = []
+    vague: list[tuple[TensorData, str]] = []  # tensors whose numbers are not drawn yet, and what they are like
+
+    def later(shape: tuple[int, ...], like: str, layout: str) -> TensorData:
+        vague.append((TensorData(dtype, shape, (0.0,) * math.prod(shape), layout), like))
+        return vague[-1][0]
+
+    def param() -> TensorData:
+        shapes.append(dice.choose(SHAPES if empties else INHABITED))
+        like = dice.choose(("zero", "near", "spread", "zero")) if start == "any" else start
+        # The elements of a parameter do not share memory (optimizer.13), so that it is never broadcast.
+        return later(shapes[-1], like, dice.choose(APART) if layouts else "contiguous")
+
+    def group(extra: Mapping[str, Any]) -> Group:
+        return Group(tuple(param() for _ in range(min(params, dice.choose(COUNTS)))), dict(extra))
+
+    def own() -> dict[str, Any]:
+        extra = options(draw) if dice.choose((False, True)) else {}
+        return extra if _compatible(defaults, extra) else {}
+
+    def grads() -> tuple[TensorData | None, ...]:
+        return tuple(
+            None
+            if nones and dice.choose((False, False, False, True))
+            else later(shape, spread, dice.choose(MEMORY) if layouts else "contiguous")
+            for shape in shapes
+        )
+
+    defaults = options(draw)
+    found = [group({}), *(group(own()) for _ in range(min(groups, dice.choose(COUNTS)) - 1))]
+    count = len(found)
+    events: list[Event] = []
+    low, high = steps
+    for _ in range(dice.choose([n for n in LENGTHS if low <= n <= high] or [low]) - 1):
+        match dice.choose(kinds):
+            case "set" if settable:
+                name = dice.choose(sorted(settable))
+                events.append(SetOption(dice.choose(range(count)), name, draw(settable[name])))
+            case "reload":
+                events.append(SaveAndReload())
+            case "closure":
+                events.append(StepWithClosure(grads(), dice.choose((0.0, 1.5, -2.0))))
+            case "add" if count < 4:
+                events.append(AddGroup(group(own())))
+                count += 1
+            case _:
+                events.append(Step(grads()))
+    events.append(Step(grads()))
+    program = OptimizerProgram(component, defaults, tuple(found), tuple(events))
+    return _filled(program, vague, _bytes(draw, 2 * min(ELEMENTS, sum(len(data.data) for data, _ in vague))))
+
+
+APART = ("contiguous", "transposed", "strided")
+
+
+MEMORY = (*APART, "broadcast")
+
+
+def _filled(program: OptimizerProgram, vague: Sequence[tuple[TensorData, str]], raw: bytes) -> OptimizerProgram:
+    """The program with its numbers, which `raw` stands for, two bytes a number, again from the start where it ends."""
+    filled: dict[int, TensorData] = {}
+    position = 0
+    for data, like in vague:
+        count = 2 * len(data.data)
+        own = raw[position : position + count] if position + count <= len(raw) else (raw[2:] * 3)[:count]
+        position = (position + count) % max(2, len(raw))
+        if like != "zero" and count:
+            values = decoded(own, data.dtype, like)
+            if data.layout == "broadcast" and data.shape:
+                values = values[: math.prod(data.shape[1:])] * data.shape[0]
+            filled[id(data)] = rounded(data.dtype, data.shape, values, data.layout)
+
+    def fill(data: TensorData) -> TensorData:
+        return filled.get(id(data), data)
+
+    return reworked(program, param=fill, grad=fill)
+
+
+def _compatible(defaults: Mapping[str, Any], extra: Mapping[str, Any]) -> bool:
+    """Whether a group's own options may stand beside the defaults: Nesterov's momentum needs three of them."""
+    merged = {**defaults, **extra}
+    return not merged.get("nesterov") or (merged.get("momentum", 0) > 0 and merged.get("dampening", 0) == 0)
+
+
+def one_parameter(
+    component: str, options: Callable[[Draw], dict[str, Any]], *, steps: tuple[int, int] = (1, 6), **more: Any
+) -> st.SearchStrategy[OptimizerProgram]:
+    """Programs of one parameter with elements and a few plain steps, each with a gradient."""
+    plain = {"kinds": ("step",), "nones": False, "groups": 1, "params": 1, "empties": False}
+    return optimizer_programs(component, options, steps=steps, **{**plain, **more})
+
+
+def building(component: str, **options: Any) -> OptimizerProgram:
+    """An optimizer with these options over one parameter of one zero, and a first step."""
+    zero, one = TensorData("float64", (1,), (0.0,)), TensorData("float64", (1,), (1.0,))
+    return OptimizerProgram(component, options, (Group((zero,)),), (Step((one,)),))
+
+
+def having(program: OptimizerProgram, **options: Any) -> OptimizerProgram:
+    """The same program with some options of its constructor replaced."""
+    return dataclasses.replace(program, options={**program.options, **options})
+
+
+def reworked(
+    program: OptimizerProgram,
+    *,
+    param: Callable[[TensorData], TensorData] = lambda data: data,
+    grad: Callable[[TensorData], TensorData | None] = lambda data: data,
+    options: Callable[[dict[str, Any]], dict[str, Any]] = lambda given: given,
+) -> OptimizerProgram:
+    """The same program, its parameters, gradients or options (also those set in mid-run) put through a function."""
+
+    def group(each: Group) -> Group:
+        return Group(tuple(map(param, each.params)), options(dict(each.options)))
+
+    def event(each: Any) -> Any:
+        match each:
+            case Step(grads) | StepWithClosure(grads):
+                return dataclasses.replace(each, grads=tuple(None if g is None else grad(g) for g in grads))
+            case SetOption(_, name, value):
+                return dataclasses.replace(each, value=options({name: value})[name])
+            case AddGroup(added):
+                return AddGroup(group(added))
+        return each
+
+    return OptimizerProgram(
+        program.component,
+        options(dict(program.options)),
+        tuple(map(group, program.groups)),
+        tuple(map(event, program.events)),
+    )
+
+
+def changed(data: TensorData, change: Callable[[float], float]) -> TensorData:
+    """A tensor with every element put through a function, in the same dtype and layout."""
+    return rounded(data.dtype, data.shape, [change(value) for value in data.data], data.layout)
+
+
+def times(scale: float) -> Callable[[TensorData], TensorData]:
+    """A function that multiplies tensors by a number."""
+    return lambda data: changed(data, lambda value: scale * value)
+
+
+def planted(data: TensorData, place: int, value: float) -> TensorData:
+    """A tensor with one element replaced, as it lies in memory in row-major order; the place wraps around."""
+    values = list(data.data)
+    values[place % len(values)] = value
+    return TensorData(data.dtype, data.shape, tuple(values))
+
+
+def with_grads(program: OptimizerProgram, grads: Sequence[TensorData]) -> OptimizerProgram:
+    """A program of one parameter and plain steps, with other gradients."""
+    return dataclasses.replace(program, events=tuple(Step((grad,)) for grad in grads))
+
+
+def with_events(program: OptimizerProgram, events: Sequence[Event]) -> OptimizerProgram:
+    """A program with other events."""
+    return dataclasses.replace(program, events=tuple(events))
+
+
+def switching(program: OptimizerProgram, name: str, values: Sequence[Any]) -> OptimizerProgram:
+    """The same steps, each under the next of these values of an option, in turn."""
+    events: list[Event] = []
+    for index, event in enumerate(program.events):
+        events += [SetOption(0, name, values[index % len(values)]), event] if index else [event]
+    return with_events(having(program, **{name: values[0]}), events)
+
+
+def as_component(program: OptimizerProgram, component: str, options: Mapping[str, Any]) -> OptimizerProgram:
+    """The same parameters and events for another component."""
+    return dataclasses.replace(program, component=component, options=dict(options))
+
+
+def gradients(program: OptimizerProgram) -> list[TensorData]:
+    """The gradients of the first parameter, step by step."""
+    steps = [event for event in program.events if isinstance(event, Step | StepWithClosure)]
+    return [grad for grad in (step.grads[0] for step in steps) if grad is not None]
+
+
+def normalised(program: OptimizerProgram) -> torch.Tensor:
+    """The first gradient divided by its size plus epsilon, times the learning rate, in the direction of ascent."""
+    grad = gradients(program)[0].torch(torch.float64)
+    size: float = program.options["lr"] * (-1.0 if program.options.get("maximize") else 1.0)
+    return size * grad / (grad.abs() + float(program.options["eps"]))
+
+
+def rising(program: OptimizerProgram) -> OptimizerProgram:
+    """The same steps of one parameter with, element by element, the smallest gradient first and the largest last."""
+    given = gradients(program)
+    if not given[0].data:
+        return program
+    elements = [sorted(each, key=abs) for each in zip(*(grad.data for grad in given), strict=True)]
+    ordered = [TensorData(program.dtype, given[0].shape, each) for each in zip(*elements, strict=True)]
+    return with_grads(program, ordered)
+
+
+def penalised(program: OptimizerProgram, trace: Trace, decay: float) -> OptimizerProgram:
+    """The same steps of one parameter, each gradient with `decay` times the parameter of the trace added to it."""
+    grads = []
+    for index, given in enumerate(gradients(program)):
+        total = given.torch(torch.float64) + decay * trace.param(0, after=index).double()
+        grads.append(rounded(given.dtype, given.shape, total.flatten().tolist()))
+    return with_grads(program, grads)

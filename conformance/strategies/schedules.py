@@ -1,0 +1,171 @@
+"""Schedule programs and training programs: schedulers alone, and beside the optimizer that they drive."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hypothesis import strategies as st
+
+from torchstone.conformance.oracle import rule
+from torchstone.conformance.program import (
+    Event,
+    Group,
+    OptimizerProgram,
+    SaveAndReload,
+    Schedule,
+    ScheduleProgram,
+    ScheduleStep,
+    SetOption,
+    Step,
+    TensorData,
+    TrainingProgram,
+)
+from torchstone.conformance.strategies.components import programs_of
+from torchstone.conformance.strategies.values import (
+    BOOLEANS,
+    DTYPES,
+    LEARNING_RATES,
+    Draw,
+    OptionStrategies,
+    decimals,
+    options,
+    tensor,
+)
+from torchstone.conformance.trace import Trace
+from torchstone.reference.optimizer import defaults
+
+GAMMAS = decimals(0.0, 2.0, 0.5, 0.1, 0.0, 1.0, 10.0)  # more than 10 overflows within the steps that are played
+
+
+WHOLE = st.sampled_from([2, 1, 3, 5, 7, 4, 12])
+
+
+@st.composite
+def schedule_programs(
+    draw: Draw,
+    component: str,
+    options: Callable[[Draw], dict[str, Any]],
+    *,
+    each: OptionStrategies | None = None,
+    metrics: Callable[[Draw, int], Sequence[float]] | None = None,
+    steps: Sequence[int] = (3, 1, 2, 5, 8, 13, 0, 30),
+) -> ScheduleProgram:
+    """A scheduler over one to three base rates, its steps, saves and reloads.
+
+    `each` has the options that may list one number a group. `metrics` draws what each step is given.
+    """
+    chosen = options(draw)
+    base_lrs = tuple(draw(LEARNING_RATES) for _ in range(draw(st.sampled_from([1, 2, 3]))))
+    for name, one in (each or {}).items():
+        if draw(BOOLEANS):
+            chosen[name] = tuple(draw(one) for _ in base_lrs)
+    count = draw(st.sampled_from(list(steps)))
+    events: list[Event] = [ScheduleStep(metric) for metric in (metrics(draw, count) if metrics else [None] * count)]
+    if draw(st.sampled_from([False, False, True])):
+        events.insert(draw(st.integers(0, count)), SaveAndReload())
+    return ScheduleProgram(component, chosen, base_lrs, None, tuple(events))
+
+
+def option(program: ScheduleProgram, name: str) -> Any:
+    """An option of a scheduler, or its default."""
+    return {**defaults(rule("schedulers", program.component)), **program.options}[name]
+
+
+def stepped(program: ScheduleProgram, count: int) -> ScheduleProgram:
+    """The same scheduler, stepped `count` times without a metric and with nothing else in between."""
+    return dataclasses.replace(program, events=(ScheduleStep(),) * count)
+
+
+@st.composite
+def resumed_programs(draw: Draw, component: str, reached: int) -> ScheduleProgram:
+    """A closed form resumed with `last_epoch` = k, where the rates of t = k + `reached` are in force."""
+    program: ScheduleProgram = draw(programs_of(component))
+    last = draw(st.integers(0, 10))
+    options = {name: option(program, name) for name in defaults(rule("schedulers", component))}
+    rates = [rule("schedulers", component).rate(last + reached, base, **options) for base in program.base_lrs]
+    resumed = {**program.options, "last_epoch": last}
+    lrs = tuple(float(rate) for rate in rates)
+    return dataclasses.replace(
+        program, options=resumed, base_lrs=program.base_lrs[:2], lrs=lrs[:2], events=program.events[:6]
+    )
+
+
+@st.composite
+def programs_with_bad(
+    draw: Draw, programs: st.SearchStrategy[ScheduleProgram], bad: Mapping[str, Sequence[Any]]
+) -> ScheduleProgram:
+    """A scheduler's program in which one option has one of the values that `bad` lists for it."""
+    name, value = draw(st.sampled_from([(name, value) for name, values in bad.items() for value in values]))
+    program: ScheduleProgram = draw(programs)
+    return dataclasses.replace(program, options={**program.options, name: value})
+
+
+SETTABLE: Mapping[str, OptionStrategies] = {
+    "sgd": {"momentum": decimals(0.0, 1.0, 0.9), "weight_decay": decimals(0.0, 1.0, 0.1)},
+    "adam": {"weight_decay": decimals(0.0, 1.0, 0.1)},
+}
+
+
+@st.composite
+def training_programs(
+    draw: Draw,
+    *schedules: st.SearchStrategy[ScheduleProgram],
+    dtypes: st.SearchStrategy[str] = DTYPES,
+    kinds: Sequence[str] = ("schedule", "step", "schedule", "step", "schedule", "reload", "set"),
+) -> TrainingProgram:
+    """An optimizer driven by one scheduler of each strategy, with their events in any interleaving.
+
+    The groups are those of the first scheduler, whose metrics are used in their order and then again from the start.
+    """
+    drawn = [draw(programs) for programs in schedules]
+    none = None if hasattr(rule("schedulers", drawn[0].component), "rate") else 1.0
+    metrics = [event.metric for event in drawn[0].events if isinstance(event, ScheduleStep)] or [none]
+    component, dtype = draw(st.sampled_from(["sgd", "adam"])), draw(dtypes)
+    shapes = [(draw(st.sampled_from([1, 2, 3])),) for _ in drawn[0].base_lrs]
+
+    def grads() -> tuple[TensorData, ...]:
+        return tuple(tensor(draw, dtype, shape, "near", layouts=False) for shape in shapes)
+
+    groups = tuple(
+        Group((param,), {"lr": lr, **options(draw, **SETTABLE[component])})
+        for param, lr in zip(grads(), drawn[0].base_lrs, strict=True)
+    )
+    events: list[Event] = []
+    taken = 0
+    for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=12)):
+        match kind:
+            case "schedule":
+                index = draw(st.integers(0, len(drawn) - 1)) if len(drawn) > 1 else 0
+                events.append(ScheduleStep(metrics[taken % len(metrics)] if index == 0 else None, index))
+                taken += index == 0
+            case "reload":
+                events.append(SaveAndReload())
+            case "set":
+                name = draw(st.sampled_from(sorted(SETTABLE[component])))
+                value = draw(SETTABLE[component][name])
+                events.append(SetOption(draw(st.integers(0, len(groups) - 1)), name, value))
+            case _:
+                events.append(Step(grads()))
+    chosen = tuple(Schedule(program.component, program.options) for program in drawn)
+    return TrainingProgram(component, {}, groups, chosen, tuple(events))
+
+
+def by_hand(program: TrainingProgram, trace: Trace) -> OptimizerProgram:
+    """The same steps of the optimizer without schedulers, with the rates of the trace set before them."""
+    groups = range(len(program.groups))
+    events: list[Event] = [SetOption(i, "lr", trace.lr(0)[i].item()) for i in groups]
+    for after, event in enumerate(program.events, 1):
+        if isinstance(event, ScheduleStep):
+            events += [SetOption(i, "lr", trace.lr(after)[i].item()) for i in groups]
+        elif not isinstance(event, SaveAndReload):
+            events.append(event)
+    return OptimizerProgram(program.component, program.options, program.groups, tuple(events))
+
+
+def schedule_alone(program: TrainingProgram) -> ScheduleProgram:
+    """The first scheduler of a training program with its own steps only, over the same base rates."""
+    schedule = program.schedules[0]
+    events = tuple(event for event in program.events if isinstance(event, ScheduleStep) and event.index == 0)
+    return ScheduleProgram(
+        schedule.component, schedule.options, tuple(group.options["lr"] for group in program.groups), None, events
+    )
