@@ -39,7 +39,7 @@ Arrays = dict[str, mx.array]
 
 def class_axis(input: mx.array, target: mx.array) -> int:
     """torch's axis of the classes, once it is known that mlx will find the classes that the target names."""
-    axis = min(input.ndim - 1, 1)
+    axis: int = min(input.ndim - 1, 1)
     if target.ndim == input.ndim - 1 and mx.issubdtype(target.dtype, mx.integer):
         classes, count = np.array(target), input.shape[axis]
         if (classes == NOTHING["ignore_index"]).any():
