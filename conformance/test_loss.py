@@ -232,6 +232,8 @@ def test_loss_13_gradient_of_sum_and_mean(play, component, data):
     u = data.draw(st.sampled_from([1.0, -2.0, 0.5, 3.0]))
     program = dataclasses.replace(everything(of(data, component)), upstream=(u,))
     trace, count = play(reduced(program, "none")), divisor(program)
+    # What overflows before it is divided is not known.
+    assume(all(trace.grad(name).isfinite().all() for name in program.differentiate))
 
     for name in program.differentiate:
         gradient = trace.grad(name).double()
