@@ -32,7 +32,7 @@ class Recipe:
     scheduler: Part | None = None
 
 
-# The figure that MNIST tutorials print: spec/training.md, "The MNIST run".
+# The figure that MNIST tutorials print: spec/training.md, "MNIST".
 MNIST = Recipe(
     dataset="mnist",
     sizes=(784, 520, 320, 240, 120, 10),
