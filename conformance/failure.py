@@ -3,12 +3,13 @@ alone."""
 
 import json
 import textwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torchstone.conformance.backend import Backend, name_of
 from torchstone.conformance.clauses import clauses
-from torchstone.conformance.judge import Verdict
-from torchstone.conformance.program import to_json
+
+if TYPE_CHECKING:  # torch is imported only where a run needs it
+    from torchstone.conformance.backend import Backend
+    from torchstone.conformance.judge import Verdict
 
 REPLAY = '''"""{title}"""
 
@@ -43,14 +44,14 @@ def text(record: Any, backend: str) -> str:
                 f"at        {record.place}",
                 f"expected  {record.expected!r}",
                 f"actual    {record.actual!r}",
-                f"error     {float(record.worst):.3g} times its budget of {record.budget:.3g}",
+                f"error     {float(record.worst):.3g} times its budget of {float(record.budget):.3g}",
             ]
         lines += ["", "shrunk program", textwrap.indent(compact(record.program), "    ")]
         lines += ["", "script that reproduces it", textwrap.indent(record.script, "    ")]
     return "\n".join(lines)
 
 
-def sentence(verdict: Verdict) -> str:
+def sentence(verdict: "Verdict") -> str:
     """A verdict in one line."""
     if verdict.rule:
         return verdict.rule
@@ -70,8 +71,11 @@ def compact(program: Any) -> str:
     return "{\n" + "".join(f"  {item},\n" for item in items[:-1]) + f"  {items[-1]}\n" + "}"
 
 
-def script(backend: Backend, verdict: Verdict, clause: str = "") -> str:
+def script(backend: "Backend", verdict: "Verdict", clause: str = "") -> str:
     """A script that fails where the backend does: the backend's own, if it has one, or a replay of the program."""
+    from torchstone.conformance.backend import name_of
+    from torchstone.conformance.program import to_json
+
     title = f"{clause}: {verdict.rule or 'the result is not within its budget'}".lstrip(": ")
     own = getattr(backend, "script", None)
     if own:

@@ -77,7 +77,8 @@ def _loss(program: LossProgram, dtype: torch.dtype | None) -> Iterator[dict[str,
         for name, value in program.options.items()
     }
     if "size_average" in options or "reduce" in options:
-        options["reduction"] = losses.legacy_reduction(options.pop("size_average", None), options.pop("reduce", None))
+        flags = options.pop("size_average", None), options.pop("reduce", None)
+        options["reduction"] = losses.legacy_reduction(*flags, options.get("reduction", "mean"))
     tensors = {name: _tensor(data, dtype) for name, data in program.tensors.items()}
 
     def upstream(value: Tensor) -> Tensor:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import NoReturn
 
-from hypothesis import reject
+import pytest
+from hypothesis import currently_in_test_context, reject
 from torch import Tensor
 
 from torchstone.conformance.backend import Backend, Broken, Unsupported
@@ -14,6 +15,8 @@ from torchstone.conformance.judge import Judge, Verdict
 from torchstone.conformance.known import Deviation
 from torchstone.conformance.program import Program
 from torchstone.conformance.trace import Trace
+
+PATIENCE = 40  # programs of one dtype that are unsupported before a test is given up, if nothing was played yet
 
 
 class Nonconformance(AssertionError):
@@ -83,6 +86,8 @@ class Player:
         except Unsupported as reason:
             counts["unsupported"] += 1
             self.ledger.reasons[str(reason)] += 1
+            if not currently_in_test_context() or (counts["unsupported"] >= PATIENCE and not self.played):
+                pytest.skip(f"unsupported: {reason}")
             reject()
         except Exception as error:
             self._broken(program, broken_rule(error))
@@ -92,6 +97,11 @@ class Player:
             self._broken(program, f"play must return a Trace with entries, got {type(trace).__name__}")
         counts["programs"] += 1
         return trace
+
+    @property
+    def played(self) -> bool:
+        """Whether the backend has played anything in this test."""
+        return any(counts["programs"] for counts in self.ledger.counts.values())
 
     def _broken(self, program: Program, rule: str) -> NoReturn:
         self.verdict = Verdict("error", program, rule=rule)

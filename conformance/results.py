@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import platform
 from collections import Counter
@@ -9,17 +10,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rich.progress
 from rich.console import Console
 from rich.table import Table
 
 from torchstone import __version__
-from torchstone.conformance.backend import Backend, name_of
 from torchstone.conformance.clauses import clauses, components
-from torchstone.conformance.judge import FLOOR, RUNS, SAFETY, Verdict
-from torchstone.conformance.program import to_json
+
+if TYPE_CHECKING:  # torch is imported only where a run needs it: the command reads results without
+    from torchstone.conformance.backend import Backend
+    from torchstone.conformance.judge import Verdict
+    from torchstone.conformance.player import Player
 
 OUTCOMES = ("pass", "fail", "error", "known", "fixed", "inconclusive", "vacuous", "unsupported", "blocked")
 BAD = ("fail", "error", "fixed")
@@ -52,7 +55,7 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON, with what says nothing left out."""
-        fields = {name: to_json(value) for name, value in dataclasses.asdict(self).items()}
+        fields = {name: _plain(value) for name, value in dataclasses.asdict(self).items()}
         needed = ("clause", "component", "dtype", "outcome", "programs", "comparisons", "worst", "seconds")
         return {name: value for name, value in fields.items() if name in needed or value not in (0, "", None)}
 
@@ -66,9 +69,15 @@ class Record:
         return list(clauses()).index(self.clause), self.component, self.dtype
 
 
-def records(clause: str, stem: str, player: Any, seconds: float) -> list[Record]:
+def _plain(value: Any) -> Any:
+    """JSON has no NaN and no infinities."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def records(clause: str, stem: str, player: "Player", seconds: float) -> list[Record]:
     """The records of one test, from its ledger."""
     from torchstone.conformance.failure import script
+    from torchstone.conformance.program import to_json
 
     ledger, judge = player.ledger, player.judge
     spent = {
@@ -114,7 +123,7 @@ def records(clause: str, stem: str, player: Any, seconds: float) -> list[Record]
     return found
 
 
-def _outcome(counts: Counter[str], verdict: Verdict | None, held: bool, gone: bool) -> str:
+def _outcome(counts: Counter[str], verdict: "Verdict | None", held: bool, gone: bool) -> str:
     if verdict is not None:
         return verdict.outcome
     if gone:
@@ -128,8 +137,11 @@ def _outcome(counts: Counter[str], verdict: Verdict | None, held: bool, gone: bo
     return "vacuous" if counts["programs"] or not counts["unsupported"] else "unsupported"
 
 
-def header(backend: Backend, **settings: Any) -> dict[str, Any]:
+def header(backend: "Backend", **settings: Any) -> dict[str, Any]:
     """The first line of a results file: what was tested, with what, and how."""
+    from torchstone.conformance.backend import name_of
+    from torchstone.conformance.judge import FLOOR, RUNS, SAFETY
+
     return {
         "torchstone": __version__,
         "edition": EDITION,

@@ -149,7 +149,8 @@ class Session:
         records = results.records(clause_of(item), component_of(item), player, item.stash[SECONDS])
         error = call.excinfo.value if call.excinfo else None
         bad = [record for record in records if record.outcome in results.BAD]
-        if isinstance(error, pytest.skip.Exception) or (error and not bad and not isinstance(error, Unsatisfiable)):
+        skipped = isinstance(error, pytest.skip.Exception) and not player.ledger.reasons
+        if skipped or (error and not bad and not isinstance(error, Unsatisfiable | pytest.skip.Exception)):
             return report  # the clause is not about this component; or a mistake in the suite, which pytest shows best
         report.torchstone = [record.to_json() for record in records]
         report.outcome = (
