@@ -113,15 +113,19 @@ def show(header: dict[str, Any], records: list[Any], footer: dict[str, Any], fil
 
     bad, problems = [record for record in records if record.outcome in results.BAD], footer["problems"]
     label = f"{header['backend']['name']} {header['backend']['version']}"
-    for record in bad[:SHOWN]:
+    smallest: dict[tuple[str, str], Any] = {}  # of each clause and component, the dtype with the smallest program
+    for record in sorted(bad, key=lambda record: len(json.dumps(record.program))):
+        smallest.setdefault((record.clause, record.component), record)
+    shown = sorted(smallest.values(), key=lambda record: record.order)
+    for record in shown[:SHOWN]:
         console.rule(f"[bold red]{record.outcome}", style="red")
         console.print(failure.text(record, label), markup=False, highlight=False, soft_wrap=True)
     for problem in problems:
         console.rule("[bold red]the suite itself failed", style="red")
         console.print(problem, markup=False, highlight=False, soft_wrap=True)
-    if len(bad) > SHOWN:
-        rest = ", ".join(dict.fromkeys(f"{record.component} {record.clause}" for record in bad[SHOWN:]))
-        console.print(f"and {len(bad) - SHOWN} more: {rest}", highlight=False)
+    if len(shown) > SHOWN:
+        rest = ", ".join(f"{record.component} {record.clause}" for record in shown[SHOWN:])
+        console.print(f"and {len(shown) - SHOWN} more: {rest}", highlight=False)
     console.print(results.table(records))
     console.print(results.speed(records, footer["seconds"]), highlight=False)
     counts = results.count(records)
