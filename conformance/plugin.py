@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-PROFILES = {"smoke": 5, "quick": 12, "standard": 300, "thorough": 3000}  # programs a test
+PROFILES = {"smoke": 5, "quick": 20, "standard": 300, "thorough": 3000}  # programs a test
 
 
 def pytest_addoption(parser: "pytest.Parser") -> None:

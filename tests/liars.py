@@ -54,7 +54,7 @@ class Wrong:
 
         def forward(self, input, target):
             loss = super().forward(input, target)
-            large = ((input - target).abs() > 1e4).any() if input.numel() else False
+            large = ((input - target).abs() > 5).any() if input.numel() else False
             return loss * float("nan") if large else loss
 
     class L1Loss(nn.L1Loss):

@@ -13,6 +13,7 @@ import pytest
 from torchstone.conformance import results
 
 ROOT = Path(__file__).resolve().parent.parent
+STEMS = "adam sgd cross_entropy step mse l1 softmax log_softmax nll bce"
 
 
 def torchstone(*args, cwd=None, **environment):
@@ -31,8 +32,9 @@ def torchstone(*args, cwd=None, **environment):
 def liars(tmp_path_factory):
     """One run over all miniature liars: the process and its records."""
     out = tmp_path_factory.mktemp("liars")
-    stems = ["adam", "sgd", "cross_entropy", "step", "mse", "l1", "softmax", "log_softmax", "nll", "bce"]
-    chosen = [f"--component={stem}" for stem in stems]
+    clauses = "adam.6 adam.7 optimizer.11 cross_entropy.1 cross_entropy.13 step.1 step.2"
+    clauses += " mse.1 l1.1 softmax.1 log_softmax.1 nll.1 bce.1"
+    chosen = [f"--clause={id}" for id in clauses.split()] + [f"--component={stem}" for stem in STEMS.split()]
     done = torchstone("run", "--backend=torch-like:tests.liars:Wrong", "--jobs=2", f"--out={out}", *chosen)
     return done, results.read(out / "results.jsonl")[1], out
 
@@ -63,7 +65,7 @@ def test_the_clauses_that_fail_are_the_ones_that_are_broken(liars):
     _, records, _ = liars
     failing = {record.clause for record in records if record.outcome == "fail"}
     assert "optimizer.11" in {r.clause for r in records if r.component == "sgd" and r.outcome == "fail"}
-    assert failing & {"adam.6", "adam.7", "adam.10", "adam.11"}
+    assert failing & {"adam.6", "adam.7"}
     assert failing & {"cross_entropy.1", "cross_entropy.13"}
     assert failing & {"step.1", "step.2"}
 
@@ -98,7 +100,7 @@ def test_the_results_file_keeps_to_its_schema(liars):
     lines = (liars[2] / "results.jsonl").read_text().splitlines()
     for line in lines:
         jsonschema.validate(json.loads(line), schema)
-    assert (liars[2] / "junit.xml").read_text().count("<failure") > 5
+    assert (liars[2] / "junit.xml").read_text().count("<failure") >= 3
 
 
 def test_a_results_file_that_was_cut_off_is_refused(liars, tmp_path):
@@ -121,7 +123,17 @@ def test_a_failing_program_is_replayed(liars, tmp_path):
 
 def test_the_same_seed_gives_the_same_file_but_for_the_times(tmp_path):
     def run(name, jobs):
-        torchstone("run", "--backend=torch", "--component=l1", f"--out={tmp_path / name}", f"--jobs={jobs}", "--seed=5")
+        torchstone(
+            "run",
+            "--backend=torch",
+            "--component=l1",
+            "--clause=l1.1",
+            "--clause=l1.2",
+            "--clause=loss.2",
+            f"--out={tmp_path / name}",
+            f"--jobs={jobs}",
+            "--seed=5",
+        )
         lines = [json.loads(line) for line in (tmp_path / name / "results.jsonl").read_text().splitlines()]
         return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
 
@@ -129,9 +141,8 @@ def test_the_same_seed_gives_the_same_file_but_for_the_times(tmp_path):
 
 
 def test_what_a_backend_lacks_is_unsupported_and_not_passed(tmp_path):
-    done = torchstone(
-        "run", "--backend=tests.liars:OnlyL1", "--component=l1", "--component=step", f"--out={tmp_path}", "--jobs=2"
-    )
+    chosen = [f"--clause={id}" for id in ("l1.1", "l1.2", "step.1", "step.2")]
+    done = torchstone("run", "--backend=tests.liars:OnlyL1", *chosen, f"--out={tmp_path}", "--jobs=2")
     records = results.read(tmp_path / "results.jsonl")[1]
     assert {r.outcome for r in records if r.component == "step"} == {"unsupported"}
     assert "pass" in {r.outcome for r in records if r.component == "l1" and r.dtype == "float32"}
@@ -207,7 +218,7 @@ def test_a_clause_is_explained_by_its_text_its_line_and_its_tests():
     assert done.returncode == 0
     assert "MUST" in done.stdout
     assert "reference/schedulers/step.py" in done.stdout
-    assert "def test_step_1_" in done.stdout
+    assert "test_step_1_" in done.stdout
 
 
 def test_the_suite_is_also_plain_pytest(tmp_path):
@@ -227,4 +238,6 @@ def test_the_suite_is_also_plain_pytest(tmp_path):
     done = pytest_run("--backend=torch", "-k", "test_step_1")
     assert done.returncode == 0, done.stdout
     assert " passed" in done.stdout
-    assert "add --backend torch" in pytest_run("-k", "test_step_1").stderr
+    without = pytest_run("-k", "test_step_1")
+    assert without.returncode != 0
+    assert "add --backend torch" in without.stdout + without.stderr

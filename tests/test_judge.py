@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torchstone.conformance import oracle
 from torchstone.conformance import strategies as some
 from torchstone.conformance.clauses import components
-from torchstone.conformance.judge import FLOOR, RUNS, Budget, Judge
+from torchstone.conformance.judge import FEW, FLOOR, RUNS, Budget, Judge
 from torchstone.conformance.program import (
     Group,
     LossProgram,
@@ -88,7 +88,7 @@ def test_a_failure_is_said_only_after_all_runs_and_names_the_element():
     )
     judge = Judge()
     verdict = judge.conforms(program, wrong)
-    assert judge.budget(program).runs == RUNS
+    assert FEW <= judge.budget(program).runs <= RUNS
     assert verdict.place == "param 0[2] after event 1"
     assert verdict.actual == pytest.approx(verdict.expected + 0.1)
     assert verdict.budget < 1e-6
