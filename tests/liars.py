@@ -12,9 +12,9 @@ class Wrong:
     """A namespace with torch's names in which every class is wrong in its own way."""
 
     class Adam(optim.Optimizer):
-        """Forgets the bias correction."""
+        """Forgets the bias correction, and takes further options without looking at them."""
 
-        def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+        def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, **others):
             super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
 
         @torch.no_grad()

@@ -111,7 +111,6 @@ def test_an_optimizer_program_shrinks_to_one_step(stem):
     assert len(program.groups) == 1
     assert len(program.events) == 1
     assert len(program.groups[0].params) == 1
-    assert not program.options or len(program.options) == 1
 
 
 @pytest.mark.parametrize("stem", STEMS["schedulers"])
