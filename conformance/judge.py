@@ -6,16 +6,18 @@ something has not passed yet, so most programs need none.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from torchstone.conformance import oracle
 from torchstone.conformance.program import LossProgram, OptimizerProgram, Program, ScheduleStep
+from torchstone.conformance.rounding import NOISE, Rounding
 from torchstone.conformance.trace import Entry, Trace
 
 SAFETY = 4.0
@@ -52,48 +54,72 @@ class Verdict:
         return f"{name}{list(element) if element else ''}{when}"
 
 
-class Budget:
+class Spread:
+    """A vector of numbers that the reference computes, and how far random rounding moves each of them."""
+
+    def __init__(self, exact: Tensor) -> None:
+        self.exact = exact
+        self.spread = torch.zeros_like(exact)
+        self.settled = torch.ones_like(exact, dtype=torch.bool)  # False where rounding decides if it is a number
+        self.runs = 0
+
+    def moved(self, run: int) -> Tensor:
+        """The vector in one run with random rounding."""
+        raise NotImplementedError
+
+    def widen(self) -> None:
+        """Make one more run, and keep the largest distance from the exact numbers."""
+        moved = self.moved(self.runs)
+        self.runs += 1
+        self.spread = torch.maximum(self.spread, (moved - self.exact).abs().nan_to_num(nan=0.0, posinf=0.0))
+        self.settled &= (moved.isfinite() == self.exact.isfinite()) & (moved.isnan() == self.exact.isnan())
+
+
+class Budget(Spread):
     """The reference's outputs for one program, end to end in one vector, and by how much honest implementations may
     miss them."""
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.exact = oracle.play(program)
-        self.places = [(index, name) for index, entry in enumerate(self.exact.entries) for name in entry.tensors]
-        self.outputs = [self.exact.entries[index].tensors[name] for index, name in self.places]
-        self.expected = _flat(self.outputs)
-        self.spread = torch.zeros_like(self.expected)
-        self.settled = torch.ones_like(
-            self.expected, dtype=torch.bool
-        )  # False where rounding decides if it is a number
-        self.runs = 0
+        self.trace = oracle.play(program)
+        self.places = [(index, name) for index, entry in enumerate(self.trace.entries) for name in entry.tensors]
+        self.outputs = [self.trace.entries[index].tensors[name] for index, name in self.places]
+        super().__init__(_flat(self.outputs))
+        self._named = list(zip(self.places, self.outputs, strict=True))
+        self._moved: list[Tensor] = []
 
-    def widen(self) -> None:
-        """One more run with random rounding."""
-        rounded = oracle.play_rounded(self.program, self.runs)
-        self.runs += 1
-        noisy = _flat([rounded.entries[index].tensors[name] for index, name in self.places])
-        spread = (noisy - self.expected).abs().nan_to_num(nan=0.0, posinf=0.0) * self.chain
-        self.spread = torch.maximum(self.spread, spread)
-        same = (noisy.isfinite() == self.expected.isfinite()) & (noisy.isnan() == self.expected.isnan())
-        self.settled = self.settled & same
+    def moved(self, run: int) -> Tensor:
+        """The outputs in one run; the runs are kept, for a law may need them too."""
+        while len(self._moved) <= run:
+            rounded = oracle.play_rounded(self.program, len(self._moved))
+            moved = _flat([rounded.entries[index].tensors[name] for index, name in self.places])
+            self._moved.append(moved if self.chain is None else self.exact + (moved - self.exact) * self.chain)
+        return self._moved[run]
+
+    def moved_trace(self, run: int) -> Trace:
+        """A trace that an honest implementation could give: one run, and each output off by a part of its floor."""
+        floor = _floor([output.to(_dtype(self.program, name)) for (_, name), output in self._named], self.exact)
+        noise = torch.from_numpy(np.resize(np.roll(NOISE, 7919 * run), len(floor)))
+        moved = self.moved(run) + torch.where(self.exact == 0, 0.0, noise * floor / SAFETY)
+        parts = moved.split([output.numel() for output in self.outputs])
+        entries: list[dict[str, Tensor]] = [{} for _ in self.trace.entries]
+        for ((index, name), output), part in zip(self._named, parts, strict=True):
+            entries[index][name] = part.view(output.shape)
+        return Trace(tuple(Entry(tensors) for tensors in entries))
 
     @cached_property
-    def chain(self) -> Tensor | int:
+    def chain(self) -> Tensor | None:
         """A rate after n scheduler steps may have been computed as a chain of n: it is allowed n + 1 times the
         rounding."""
         if isinstance(self.program, LossProgram | OptimizerProgram):
-            return 1
+            return None
         steps = [
             1 + sum(isinstance(e, ScheduleStep) for e in self.program.events[:i])
-            for i in range(len(self.exact.entries))
+            for i in range(len(self.trace.entries))
         ]
-        return self.each([steps[index] if name == "lr" else 1 for index, name in self.places])
-
-    def each(self, numbers: Sequence[float]) -> Tensor:
-        """One number an output, repeated over its elements."""
         counts = torch.tensor([output.numel() for output in self.outputs])
-        return torch.tensor(numbers, dtype=torch.float64).repeat_interleave(counts)
+        factors = [float(steps[index]) if name == "lr" else 1.0 for index, name in self.places]
+        return torch.tensor(factors, dtype=torch.float64).repeat_interleave(counts)
 
     def elements(self, index: int, name: str) -> slice:
         """Where one output lies in the vector."""
@@ -108,6 +134,25 @@ class Budget:
                 return index, name, tuple(int(i) for i in torch.unravel_index(torch.tensor(element), output.shape))
             element -= output.numel()
         raise IndexError(element)
+
+
+class Law(Spread):
+    """What a law expects of an output: a function of the traces of some programs. What rounding does to those traces
+    is put through the function, and so is the rounding of the function itself."""
+
+    def __init__(self, expected: Callable[..., Tensor], budgets: Sequence[Budget], shape: torch.Size) -> None:
+        self.expected, self.budgets, self.shape = expected, budgets, shape
+        super().__init__(self.of([budget.trace for budget in budgets]))
+
+    def of(self, traces: Sequence[Trace]) -> Tensor:
+        """What is expected where the programs gave these traces."""
+        return _numbers(self.expected(*traces), self.shape)
+
+    def moved(self, run: int) -> Tensor:
+        """The programs take different runs, so that their errors do not cancel."""
+        traces = [budget.moved_trace(run + place) for place, budget in enumerate(self.budgets)]
+        with Rounding(torch.float64, run):
+            return self.of(traces)
 
 
 class Judge:
@@ -134,11 +179,11 @@ class Judge:
         budget = self.budget(program)
         start = perf_counter()
         verdict = _form(budget, trace, budget.places)
-        if verdict is None and budget.exact.refusal:
+        if verdict is None and budget.trace.refusal:
             verdict = Verdict("pass", program, comparisons=1)
         if verdict is None:
             actual = [trace.entries[index].tensors[name] for index, name in budget.places]
-            verdict = _compare(actual, budget.expected, [budget], slice(None))
+            verdict = _compare(actual, budget.exact, [(budget, slice(None))])
         self.judge_seconds += perf_counter() - start
         return verdict
 
@@ -147,20 +192,27 @@ class Judge:
         program: Program,
         trace: Trace,
         name: str,
-        expected: Tensor | float,
-        also: tuple[Program, ...] = (),
+        expected: Callable[..., Tensor] | Tensor | float,
+        of: Sequence[tuple[Program, Trace]] = (),
         after: int = -1,
     ) -> Verdict:
-        """Does one output of the trace equal `expected`, within the budget it has in `program` and in those of
-        `also`?"""
-        budgets = [self.budget(each) for each in (program, *also)]
+        """Does one output of the trace equal `expected`: numbers, or a law, the function that makes them of the traces
+        (in float64) of some programs? Both sides have a budget."""
+        budget, others = self.budget(program), [self.budget(other) for other, _ in of]
         start = perf_counter()
-        after = after % len(budgets[0].exact.entries)
-        verdict = _form(budgets[0], trace, [(after, name)])
+        after = after % len(budget.trace.entries)
+        places = [(budget, trace, [(after, name)])] + [(b, t, b.places) for b, (_, t) in zip(others, of, strict=True)]
+        verdict = next(filter(None, (_form(*each) for each in places)), None)
         if verdict is None:
             actual = trace.entries[after].tensors[name]
-            target = torch.as_tensor(expected, dtype=torch.float64).broadcast_to(actual.shape).reshape(-1)
-            verdict = _compare([actual], target, budgets, budgets[0].elements(after, name))
+            spreads: list[tuple[Spread, slice]] = [(budget, budget.elements(after, name))]
+            if callable(expected):
+                law = Law(expected, others, actual.shape)
+                spreads.append((law, slice(None)))
+                target = law.of([_double(t) for _, t in of])
+            else:
+                target = _numbers(expected, actual.shape)
+            verdict = _compare([actual], target, spreads)
         self.judge_seconds += perf_counter() - start
         return verdict
 
@@ -181,27 +233,42 @@ def _flat(tensors: Sequence[Tensor]) -> Tensor:
     return torch.cat([tensor.detach().reshape(-1).to("cpu", torch.float64) for tensor in tensors])
 
 
-def _compare(outputs: list[Tensor], expected: Tensor, budgets: list[Budget], elements: slice) -> Verdict:
+def _numbers(values: Tensor | float, shape: torch.Size) -> Tensor:
+    """Expected numbers as one vector, an element for each of an output of this shape."""
+    return torch.as_tensor(values, dtype=torch.float64).detach().broadcast_to(shape).reshape(-1)
+
+
+def _double(trace: Trace) -> Trace:
+    """The trace with its numbers in float64, which changes none of them."""
+    return Trace(
+        tuple(
+            Entry({name: t.detach().to("cpu", torch.float64) for name, t in entry.tensors.items()}, entry.refusal)
+            for entry in trace.entries
+        )
+    )
+
+
+def _compare(outputs: list[Tensor], expected: Tensor, spreads: list[tuple[Spread, slice]]) -> Verdict:
     """Element by element: special values exactly, the others within the budget, widened while that can help."""
-    program, actual = budgets[0].program, _flat(outputs)
+    budget, elements = spreads[0]
+    assert isinstance(budget, Budget)
+    program, actual = budget.program, _flat(outputs)
     finite = actual.isfinite() & expected.isfinite()
     same = (actual == expected) | (actual.isnan() & expected.isnan())
     error = torch.where(same, 0.0, (actual - expected).abs())
     floor = _floor(outputs, expected)
     while True:
-        spread, settled = budgets[0].spread[elements], budgets[0].settled[elements]
-        for budget in budgets[1:]:
-            # Which of its outputs went into the expected numbers only the test knows: the largest spread covers each.
-            spread = spread + (budget.spread[elements] if _alike(budget, budgets[0]) else _largest(budget))
-            settled = settled & (budget.settled[elements] if _alike(budget, budgets[0]) else budget.settled.all())
-        allowed = torch.maximum(floor, SAFETY * spread)
+        allowed, settled = torch.zeros_like(floor), torch.ones_like(same)
+        for spread, part in spreads:
+            allowed, settled = allowed + SAFETY * spread.spread[part], settled & spread.settled[part]
+        allowed = torch.maximum(floor, allowed)
         passed = same | (finite & (error <= allowed))
-        if (passed | ~settled).all() or budgets[0].runs >= RUNS:
+        if (passed | ~settled).all() or budget.runs >= RUNS:
             break
-        if budgets[0].runs >= FEW and (settled & finite & (error > FAR * allowed)).any():
+        if budget.runs >= FEW and (settled & finite & (error > FAR * allowed)).any():
             break
-        for budget in budgets:
-            budget.widen()
+        for spread, _ in spreads:
+            spread.widen()
     # An element tells something where a wrong number of the same size would have been noticed.
     telling = settled & (~finite | (allowed < expected.abs()) | (error <= floor))
     ratio = torch.where(settled & finite, error / allowed, torch.where(passed, 0.0, math.inf).where(settled, 0.0))
@@ -210,20 +277,11 @@ def _compare(outputs: list[Tensor], expected: Tensor, budgets: list[Budget], ele
     verdict = Verdict("pass", program, max(ratio.tolist(), default=0.0), comparisons, inconclusive)
     if not (passed | ~settled).all():
         at = int(torch.where(passed | ~settled, -1.0, ratio).argmax())
-        verdict.outcome, verdict.at = "fail", budgets[0].locate(at + (elements.start or 0))
+        verdict.outcome, verdict.at = "fail", budget.locate(at + (elements.start or 0))
         verdict.expected, verdict.actual, verdict.budget = float(expected[at]), float(actual[at]), float(allowed[at])
     elif inconclusive and not comparisons:
         verdict.outcome = "inconclusive"
     return verdict
-
-
-def _alike(one: Budget, other: Budget) -> bool:
-    """Whether two programs have the same outputs in the same places."""
-    return one.places == other.places and [o.shape for o in one.outputs] == [o.shape for o in other.outputs]
-
-
-def _largest(budget: Budget) -> Tensor:
-    return budget.spread.max() if len(budget.spread) else torch.zeros((), dtype=torch.float64)
 
 
 def _floor(outputs: list[Tensor], expected: Tensor) -> Tensor:
@@ -235,10 +293,16 @@ def _floor(outputs: list[Tensor], expected: Tensor) -> Tensor:
     return FLOOR * eps * torch.maximum(expected.abs(), tiny)
 
 
+def _dtype(program: Program, name: str) -> torch.dtype:
+    """The dtype that an output of a program has."""
+    found: torch.dtype = getattr(torch, "float64" if name in ("lr", "loss") else program.dtype)
+    return found
+
+
 def _form(budget: Budget, trace: Trace, places: Sequence[tuple[int, str]]) -> Verdict | None:
     """The verdict on a trace that has not the form it should have: what was refused, which outputs, shapes and
     dtypes."""
-    program, exact, found = budget.program, budget.exact, trace.refusal
+    program, exact, found = budget.program, budget.trace, trace.refusal
     if found and not exact.refusal:
         return Verdict("error", program, rule=f"it must be accepted, and raised {found.error}: {found.message}")
     if exact.refusal and not found:
@@ -263,7 +327,7 @@ def _output(program: Program, name: str, entry: Entry, expected: Tensor) -> str:
     found = entry.tensors[name]
     if not isinstance(found, Tensor):
         return f"{name} must be a tensor, got {type(found).__name__}"
-    dtype = getattr(torch, "float64" if name in ("lr", "loss") else program.dtype)
+    dtype = _dtype(program, name)
     if found.dtype != dtype:
         return f"{name} must have dtype {dtype}, got {found.dtype}"
     if found.shape != expected.shape:

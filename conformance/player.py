@@ -1,7 +1,7 @@
 """What a test is handed as `play`: it plays programs on the backend, judges them, and keeps the ledger of the test."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import NoReturn
@@ -60,18 +60,21 @@ class Player:
         self,
         program: Program,
         name: str,
-        expected: Tensor | float,
-        *,
-        also: Sequence[Program] = (),
+        expected: Callable[..., Tensor] | Tensor | float,
+        *of: Program,
         after: int = -1,
     ) -> Verdict:
         """Does one output of the program equal `expected`, within its budget?
 
-        `name` is `value`, `grad input`, `param 0`, `lr` ...; `after` picks the event. `also` names the programs that
-        `expected` was computed from on the backend, whose budgets are added.
+        `name` is `value`, `grad input`, `param 0`, `lr` ...; `after` picks the event. `expected` may be a law: a
+        function that makes the numbers out of the traces, in float64, that the backend gives for the programs `of`.
+        What rounding may do to those is then part of the budget.
         """
-        trace = self._play(program)
-        return self._count(self.judge.agree(program, trace, name, expected, tuple(also), after))
+        traces = {id(other): self(other) for other in of if other is not program}
+        traces[id(program)] = trace = self._play(program)
+        return self._count(
+            self.judge.agree(program, trace, name, expected, [(other, traces[id(other)]) for other in of], after)
+        )
 
     def refuses(self, program: Program, after: int = 0) -> Verdict:
         """Is the program refused: at construction (or, for a loss, at its first use), or at event number `after`?"""

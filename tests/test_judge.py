@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torchstone.conformance import oracle
 from torchstone.conformance import strategies as some
 from torchstone.conformance.clauses import components
-from torchstone.conformance.judge import FEW, FLOOR, RUNS, Budget, Judge
+from torchstone.conformance.judge import FEW, FLOOR, RUNS, Budget, Judge, Law
 from torchstone.conformance.program import (
     Group,
     LossProgram,
@@ -115,7 +115,7 @@ def test_a_chain_of_rates_is_allowed_a_rounding_for_every_step():
     budget = Budget(ScheduleProgram("exponential", {"gamma": 0.3}, (0.1,), None, (ScheduleStep(),) * 9))
     for _ in range(8):
         budget.widen()
-    relative = budget.spread / budget.expected
+    relative = budget.spread / budget.exact
     assert relative[9] > 3 * relative[1] > 0
 
 
@@ -189,13 +189,33 @@ def test_refusals_are_compared_too():
     assert not judge.refuses(good, oracle.play(good))
 
 
-def test_laws_between_two_programs_add_their_budgets():
+def test_a_law_has_the_budgets_of_both_of_its_sides():
     program, doubled = l1([0.1, 0.7], [0.3, 0.2], "float32"), l1([0.2, 1.4], [0.6, 0.4], "float32")
     judge = Judge()
-    trace = oracle.play(doubled, dtype=None)
-    expected = 2 * oracle.play(program, dtype=None).value
-    assert judge.agree(doubled, trace, "value", expected, also=(program,))
-    assert not judge.agree(doubled, trace, "value", expected * 1.00001, also=(program,))
+    trace, other = (oracle.play(each, dtype=None) for each in (doubled, program))
+    assert judge.agree(doubled, trace, "value", lambda plain: 2 * plain.value, [(program, other)])
+    assert not judge.agree(doubled, trace, "value", lambda plain: 2.00001 * plain.value, [(program, other)])
+
+
+def test_a_law_that_cancels_is_allowed_the_rounding_of_what_cancels():
+    program = l1([1.0, 1.0], [0.0, 1e-6], "float32", reduction="none")
+    trace = oracle.play(program, dtype=None)
+    near = changed(trace, "value", lambda v: v + torch.tensor([0.0, 6e-8]))
+    difference = l1([1e-6], [0.0], "float32", reduction="none")
+
+    def law(both):
+        return both.value[:1] - both.value[1:]
+
+    assert Judge().agree(difference, oracle.play(difference, dtype=None), "value", law, [(program, near)])
+    far = changed(trace, "value", lambda v: v + torch.tensor([0.0, 6e-6]))
+    assert not Judge().agree(difference, oracle.play(difference, dtype=None), "value", law, [(program, far)])
+
+
+def test_two_programs_of_a_law_take_different_roundings():
+    program = l1([0.1, 0.7], [0.3, 0.2], "float32")
+    law = Law(lambda one, two: one.value - two.value, [Budget(program), Budget(program)], torch.Size())
+    law.widen()
+    assert law.spread > 0
 
 
 def test_the_floor_is_in_ulp_of_the_dtype_under_test():
