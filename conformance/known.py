@@ -1,9 +1,10 @@
 """Declared deviations: where a backend is known to differ, why, and the stored program that shows it.
 
-A file `NAME.known.toml` holds `[[deviation]]` tables with `clause`, `reason` and `program` (JSON), and where they help
-`component` (for a general clause), `link`, `backends` (the names it holds for) and `where`: what the JSON forms of the
-failing programs have in common. A table must hold entry by entry, a list holds if one of its items
-does, an event matches by its kind. Without `where`, every failure of the clause is taken to be this one.
+A file `NAME.known.toml` holds `[[deviation]]` tables, one a cause, with `clause` (one, or a list of all that the cause
+shows in), `reason` and `program` (JSON), and where they help `component` (for a general clause), `link`, `backends` (the
+names it holds for) and `where`: what the JSON forms of the failing programs have in common. A table must hold entry by
+entry, a list holds if one of its items does, an event matches by its kind. Without `where`, every failure of the clause
+is taken to be this one.
 """
 
 import json
@@ -51,17 +52,16 @@ def read(path: Path) -> list[Deviation]:
                 f"of which clause, reason and program must be there; got {', '.join(sorted(table))}"
             )
         program = from_json(json.loads(table.pop("program")))
-        stem = clause(table["clause"]).stem
         about = {program.component, *(schedule.component for schedule in getattr(program, "schedules", ()))}
         if table.setdefault("component", program.component) not in about:
             raise BadDeviation(
                 f"{where}: the stored program must be one of {table['component']}, got {program.component}"
             )
-        if stem not in (*about, "loss", "optimizer", "scheduler", "training", "accuracy"):
-            raise BadDeviation(
-                f"{where}: clause {table['clause']} must be about the program, got one of {program.component}"
-            )
-        found.append(Deviation(program=program, **{**table, "backends": tuple(table.get("backends", ()))}))
+        backends, ids = tuple(table.pop("backends", ())), table.pop("clause")
+        for id in [ids] if isinstance(ids, str) else ids:
+            if clause(id).stem not in (*about, "loss", "optimizer", "scheduler", "training", "accuracy"):
+                raise BadDeviation(f"{where}: clause {id} must be about the program, got one of {program.component}")
+            found.append(Deviation(id, program=program, backends=backends, **table))
     return found
 
 

@@ -57,7 +57,12 @@ class Record:
         """As JSON, with what says nothing left out."""
         fields = {name: _plain(value) for name, value in dataclasses.asdict(self).items()}
         needed = ("clause", "component", "dtype", "outcome", "programs", "comparisons", "worst", "seconds")
-        return {name: value for name, value in fields.items() if name in needed or value not in (0, "", None)}
+        numbers = ("expected", "actual", "budget")  # where a zero says something
+        return {
+            name: value
+            for name, value in fields.items()
+            if name in needed or (value is not None if name in numbers else value not in (0, "", None))
+        }
 
     @classmethod
     def from_json(cls, fields: dict[str, Any]) -> "Record":

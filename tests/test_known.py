@@ -88,6 +88,14 @@ def test_a_file_is_read(tmp_path):
     assert found == Deviation("step.1", "step", "a reason", PROGRAM)
 
 
+def test_a_cause_may_show_in_several_clauses(tmp_path):
+    found = write(tmp_path, clause=["step.1", "scheduler.1"], reason="a reason", program=json.dumps(to_json(PROGRAM)))
+    assert [(each.clause, each.component, each.reason) for each in found] == [
+        ("step.1", "step", "a reason"),
+        ("scheduler.1", "step", "a reason"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("fields", "error", "message"),
     [
