@@ -265,7 +265,8 @@ def _compare(outputs: list[Tensor], expected: Tensor, spreads: list[tuple[Spread
         passed = same | (finite & (error <= allowed))
         if (passed | ~settled).all() or budget.runs >= RUNS:
             break
-        if budget.runs >= FEW and (settled & finite & (error > FAR * allowed)).any():
+        far = settled & ~same & (~finite | (error > FAR * allowed))
+        if budget.runs >= FEW and far.any():
             break
         for spread, _ in spreads:
             spread.widen()
