@@ -34,7 +34,7 @@ def closed_forms_only(component):
 
 def without_rates(program):
     """The same program with no option that is itself a rate."""
-    return replace(program, options={**program.options, **RATES.get(program.component, {})})
+    return some.having(program, **RATES.get(program.component, {}))
 
 
 def factors(component):
@@ -49,15 +49,6 @@ def with_groups(program, order):
         for name, value in program.options.items()
     }
     return replace(program, base_lrs=base_lrs, options=options)
-
-
-def rates(trace):
-    return torch.stack([entry.tensors["lr"] for entry in trace.entries])
-
-
-def same(found, expected):
-    """Whether two tensors of rates are the same numbers, NaN included."""
-    return found.nan_to_num(nan=-1.0).equal(expected.nan_to_num(nan=-1.0))
 
 
 def scheduled(program, trace):
@@ -96,17 +87,17 @@ def test_scheduler_4_what_the_optimizer_does_is_of_no_account(play, component, d
     closed_forms_only(component)
     program = data.draw(some.training_programs(some.programs_of(component)))
 
-    alone = rates(play(some.schedule_alone(program)))
+    alone = some.rates(play(some.schedule_alone(program)))
 
-    assert same(scheduled(program, play(program)), alone)
+    assert some.same(scheduled(program, play(program)), alone)
 
 
 @given(data=st.data())
 def test_scheduler_5_groups_do_not_know_of_each_other(play, component, data):
     program = data.draw(some.programs_of(component))
-    alone = [rates(play(with_groups(program, [i]))) for i in range(len(program.base_lrs))]
+    alone = [some.rates(play(with_groups(program, [i]))) for i in range(len(program.base_lrs))]
 
-    assert same(rates(play(program)), torch.cat(alone, dim=1))
+    assert some.same(some.rates(play(program)), torch.cat(alone, dim=1))
 
 
 @given(data=st.data())
@@ -114,7 +105,7 @@ def test_scheduler_6_permuting_the_groups_permutes_the_rates(play, component, da
     program = data.draw(some.programs_of(component))
     order = range(len(program.base_lrs))[::-1]
 
-    assert same(rates(play(with_groups(program, order))), rates(play(program))[:, order])
+    assert some.same(some.rates(play(with_groups(program, order))), some.rates(play(program))[:, order])
 
 
 @given(data=st.data())
@@ -123,7 +114,7 @@ def test_scheduler_7_rates_scale_with_the_base_rates(play, component, data):
     by = data.draw(st.sampled_from([2.0, 0.5, 4.0, 2.0**-20]))
     scaled = replace(program, base_lrs=tuple(base * by for base in program.base_lrs))
 
-    assert play.agree(scaled, "lr", play(program).lr() * by, also=[scaled])
+    assert play.agree(scaled, "lr", lambda plain: plain.lr() * by, program)
 
 
 @given(data=st.data())
@@ -133,7 +124,7 @@ def test_scheduler_8_a_base_rate_of_zero_stays_zero(play, component, data):
         program = without_rates(program)
     program = replace(program, base_lrs=(0.0, *program.base_lrs[1:]))
 
-    assert (rates(play(program))[:, 0] == 0).all()
+    assert (some.rates(play(program))[:, 0] == 0).all()
 
 
 @given(data=st.data())
@@ -146,27 +137,26 @@ def test_scheduler_9_the_next_step_uses_the_reported_rate(play, component, data)
     trace = play(TrainingProgram("sgd", {}, groups, (Schedule(component, program.options),), events))
     first, last = (torch.cat([trace.param(2 * i + j) for i in range(len(groups))]) for j in (0, 1))
 
-    assert same(first, trace.lr(after=0))
-    assert same(last, trace.lr(after=-2))
+    assert some.same(first, trace.lr(after=0))
+    assert some.same(last, trace.lr(after=-2))
 
 
 @given(data=st.data())
 def test_scheduler_10_changes_nothing_but_the_rates(play, component, data):
     program = data.draw(some.training_programs(some.programs_of(component)))
-    trace = play(program)
+    by_hand = some.by_hand(program, play(program))
     group = data.draw(st.integers(0, len(program.groups) - 1))
-    expected = play(some.by_hand(program, trace)).param(group)
 
-    assert play.agree(program, f"param {group}", expected, also=[program])
+    assert play.agree(program, f"param {group}", lambda other: other.param(group), by_hand)
 
 
 @given(data=st.data())
 def test_scheduler_11_rates_are_computed_in_float64(play, component, data):
     own = some.programs_of(component)
     program = data.draw(some.training_programs(own, dtypes=NARROW, kinds=("schedule", "schedule", "reload")))
-    alone = rates(play(some.schedule_alone(program)))
+    alone = some.rates(play(some.schedule_alone(program)))
 
-    assert same(scheduled(program, play(program)), alone)
+    assert some.same(scheduled(program, play(program)), alone)
 
 
 @given(data=st.data())
@@ -188,10 +178,10 @@ def test_scheduler_14_saving_and_loading_changes_no_rate(play, component, data):
     at = data.draw(st.integers(0, len(steps)))
     plain = replace(program, events=tuple(steps))
     reloaded = replace(program, events=(*steps[:at], SaveAndReload(), *steps[at:]))
-    found = rates(play(reloaded))
+    found = some.rates(play(reloaded))
 
-    assert same(found[at + 1], found[at])
-    assert same(torch.cat([found[: at + 1], found[at + 2 :]]), rates(play(plain)))
+    assert some.same(found[at + 1], found[at])
+    assert some.same(torch.cat([found[: at + 1], found[at + 2 :]]), some.rates(play(plain)))
 
 
 @given(data=st.data())

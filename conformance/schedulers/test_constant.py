@@ -1,9 +1,7 @@
 """constant: the clauses of spec/schedulers/constant.md as properties of a backend."""
 
 import math
-from dataclasses import replace
 
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,18 +14,10 @@ UNDERWAY = PROGRAMS.filter(lambda p: some.option(p, "total_iters") > 0)
 BAD = {"factor": (-0.5, 1.5, math.nan, math.inf), "total_iters": (-1, 2.5, math.nan, math.inf)}
 
 
-def with_factor(program, factor):
-    return replace(program, options={**program.options, "factor": factor})
-
-
-def base(program):
-    return torch.tensor(program.base_lrs, dtype=torch.float64)
-
-
 @given(UNDERWAY)
 def test_constant_1_the_factor_acts_from_construction_on(play, program):
     program = some.stepped(program, some.option(program, "total_iters") - 1)
-    expected = base(program) * some.option(program, "factor")
+    expected = some.base(program) * some.option(program, "factor")
 
     assert play.agree(program, "lr", expected, after=0)
     assert play.agree(program, "lr", expected)
@@ -37,7 +27,7 @@ def test_constant_1_the_factor_acts_from_construction_on(play, program):
 def test_constant_2_the_last_step_brings_the_base_rate_back(play, program, beyond):
     program = some.stepped(program, some.option(program, "total_iters") + beyond)
 
-    assert play.agree(program, "lr", base(program))
+    assert play.agree(program, "lr", some.base(program))
 
 
 @given(UNDERWAY)
@@ -51,31 +41,30 @@ def test_constant_3_stays_the_same_number(play, program):
 @given(PROGRAMS, st.sampled_from([0, 1, 5]))
 def test_constant_4_afterwards_the_factor_is_of_no_account(play, program, beyond):
     program = some.stepped(program, some.option(program, "total_iters") + beyond)
-    plain = with_factor(program, 1.0)
 
-    assert play.agree(program, "lr", play(plain).lr(), also=[plain])
+    assert play.agree(program, "lr", lambda plain: plain.lr(), some.having(program, factor=1.0))
 
 
-@given(PROGRAMS.map(lambda p: with_factor(p, 0.0)), st.sampled_from([0, 1, 2, 5]))
+@given(PROGRAMS.map(lambda p: some.having(p, factor=0.0)), st.sampled_from([0, 1, 2, 5]))
 def test_constant_5_comes_back_from_a_factor_of_zero(play, program, beyond):
     total = some.option(program, "total_iters")
     program = some.stepped(program, total + beyond)
     trace = play(program)
 
     assert all((trace.lr(t) == 0).all() for t in range(total))
-    assert play.agree(program, "lr", base(program))
+    assert play.agree(program, "lr", some.base(program))
 
 
-@given(PROGRAMS.map(lambda p: with_factor(p, 1.0)))
+@given(PROGRAMS.map(lambda p: some.having(p, factor=1.0)))
 def test_constant_6_a_factor_of_one_changes_nothing(play, program):
-    assert play.agree(program, "lr", base(program), after=0)
-    assert play.agree(program, "lr", base(program))
+    assert play.agree(program, "lr", some.base(program), after=0)
+    assert play.agree(program, "lr", some.base(program))
 
 
-@given(PROGRAMS.map(lambda p: replace(p, options={**p.options, "total_iters": 0})))
+@given(PROGRAMS.map(lambda p: some.having(p, total_iters=0)))
 def test_constant_7_no_steps_leave_the_base_rate(play, program):
-    assert play.agree(program, "lr", base(program), after=0)
-    assert play.agree(program, "lr", base(program))
+    assert play.agree(program, "lr", some.base(program), after=0)
+    assert play.agree(program, "lr", some.base(program))
 
 
 @given(some.programs_with_bad(PROGRAMS, {"factor": BAD["factor"]}))

@@ -16,16 +16,8 @@ PROGRAMS = some.schedule_programs(
 BAD = {"T_max": (0, -1, 2.5, math.nan, math.inf), "eta_min": (-1.0, math.nan, math.inf)}
 
 
-def with_options(program, **options):
-    return replace(program, options={**program.options, **options})
-
-
-def base(program):
-    return torch.tensor(program.base_lrs, dtype=torch.float64)
-
-
 def floor(program):
-    return torch.full_like(base(program), some.option(program, "eta_min"))
+    return torch.full_like(some.base(program), some.option(program, "eta_min"))
 
 
 @given(PROGRAMS, st.sampled_from([None, 1, 2, 3]))
@@ -40,7 +32,7 @@ def test_cosine_annealing_1_rates_are_the_closed_form(play, program, rounds):
 def test_cosine_annealing_2_starts_at_the_base_rate(play, program):
     program = some.stepped(program, 0)
 
-    assert play.agree(program, "lr", base(program))
+    assert play.agree(program, "lr", some.base(program))
 
 
 @given(PROGRAMS)
@@ -55,9 +47,8 @@ def test_cosine_annealing_4_rates_as_far_from_both_ends_add_up(play, program, da
     T_max = some.option(program, "T_max")
     early = data.draw(st.integers(0, T_max // 2))
     program = some.stepped(program, T_max - early)
-    total = base(program) + some.option(program, "eta_min")
 
-    assert play.agree(program, "lr", total - play(program).lr(early), also=[program])
+    assert play.agree(program, "lr", lambda own: some.base(program) + floor(program) - own.lr(early), program)
 
 
 @given(PROGRAMS, st.data())
@@ -66,7 +57,7 @@ def test_cosine_annealing_5_goes_back_up_the_way_it_came(play, program, data):
     beyond = data.draw(st.integers(1, T_max))
     program = some.stepped(program, T_max + beyond)
 
-    assert play.agree(program, "lr", play(program).lr(T_max - beyond), also=[program])
+    assert play.agree(program, "lr", lambda own: own.lr(T_max - beyond), program)
 
 
 @given(PROGRAMS, st.integers(0, 5))
@@ -74,32 +65,32 @@ def test_cosine_annealing_6_is_periodic(play, program, t):
     period = 2 * some.option(program, "T_max")
     program = some.stepped(program, period + t)
 
-    assert play.agree(program, "lr", play(program).lr(t), also=[program])
+    assert play.agree(program, "lr", lambda own: own.lr(t), program)
 
 
 @given(PROGRAMS)
 def test_cosine_annealing_7_stays_between_eta_min_and_the_base_rate(play, program):
-    low, high = torch.minimum(base(program), floor(program)), torch.maximum(base(program), floor(program))
+    low, high = torch.minimum(some.base(program), floor(program)), torch.maximum(some.base(program), floor(program))
 
-    assert play.agree(program, "lr", play(program).lr().clamp(low, high))
+    assert play.agree(program, "lr", lambda own: own.lr().clamp(low, high), program)
 
 
 @given(PROGRAMS, st.sampled_from([0.0, 0.5, 3.0]))
 def test_cosine_annealing_8_rises_to_an_eta_min_above_the_base_rate(play, program, above):
-    program = with_options(replace(program, base_lrs=program.base_lrs[:1]), eta_min=program.base_lrs[0] + above)
+    program = some.having(replace(program, base_lrs=program.base_lrs[:1]), eta_min=program.base_lrs[0] + above)
     T_max = some.option(program, "T_max")
     trace = play(some.stepped(program, T_max))
 
     assert play.conforms(program)
     assert not above or all((trace.lr(t) > trace.lr(t - 1)).all() for t in range(1, T_max + 1))
-    assert above or play.agree(program, "lr", base(program))
+    assert above or play.agree(program, "lr", some.base(program))
 
 
 @given(PROGRAMS, st.integers(0, 9))
 def test_cosine_annealing_9_alternates_with_t_max_one(play, program, count):
-    program = some.stepped(with_options(program, T_max=1), count)
+    program = some.stepped(some.having(program, T_max=1), count)
 
-    assert play.agree(program, "lr", floor(program) if count % 2 else base(program))
+    assert play.agree(program, "lr", floor(program) if count % 2 else some.base(program))
 
 
 @given(some.programs_with_bad(PROGRAMS, {"T_max": BAD["T_max"]}))

@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,14 +27,6 @@ BAD = {
 }
 
 
-def factors(program):
-    return some.option(program, "start_factor"), some.option(program, "end_factor")
-
-
-def base(program):
-    return torch.tensor(program.base_lrs, dtype=torch.float64)
-
-
 @given(UNDERWAY)
 def test_linear_1_rates_are_on_the_line(play, program):
     assert play.conforms(some.stepped(program, some.option(program, "total_iters") - 1))
@@ -45,33 +36,29 @@ def test_linear_1_rates_are_on_the_line(play, program):
 def test_linear_2_stays_where_the_line_ends(play, program, beyond):
     program = some.stepped(program, some.option(program, "total_iters") + beyond)
 
-    assert play.agree(program, "lr", base(program) * some.option(program, "end_factor"))
+    assert play.agree(program, "lr", some.base(program) * some.option(program, "end_factor"))
 
 
 @given(UNDERWAY)
 def test_linear_3_the_start_factor_acts_at_construction(play, program):
     program = some.stepped(program, 0)
 
-    assert play.agree(program, "lr", base(program) * some.option(program, "start_factor"))
+    assert play.agree(program, "lr", some.base(program) * some.option(program, "start_factor"))
 
 
 @given(UNDERWAY, st.data())
 def test_linear_4_every_step_is_as_large_as_the_others(play, program, data):
-    (start, end), total = factors(program), some.option(program, "total_iters")
+    start, end, total = (some.option(program, name) for name in ("start_factor", "end_factor", "total_iters"))
     program = some.stepped(program, data.draw(st.integers(1, total)))
-    trace, rise = play(program), base(program) * (end - start) / total
 
-    if end > start:  # the larger rate of the two is the one that a difference leaves precise
-        assert play.agree(program, "lr", trace.lr(-2) + rise, also=[program])
-    else:
-        assert play.agree(program, "lr", trace.lr() - rise, also=[program], after=-2)
+    assert play.agree(program, "lr", lambda own: own.lr(-2) + some.base(program) * (end - start) / total, program)
 
 
 @given(PROGRAMS, STARTS)
 def test_linear_5_equal_factors_change_nothing(play, program, factor):
-    program = replace(program, options={**program.options, "start_factor": factor, "end_factor": factor})
+    program = some.having(program, start_factor=factor, end_factor=factor)
 
-    assert play.agree(program, "lr", base(program) * factor)
+    assert play.agree(program, "lr", some.base(program) * factor)
 
 
 @given(PROGRAMS, st.sampled_from([(1.0, 0.0), (1.0, 0.25), (0.5, 0.1), (0.3, 0.2)]), st.sampled_from([2, 4, 6]))
@@ -82,12 +69,12 @@ def test_linear_6_falls_on_the_line_on_which_it_rises(play, program, highest_low
     trace = play(program)
 
     assert all((trace.lr(t) < trace.lr(t - 1)).all() for t in range(1, total // 2 + 1))
-    assert play.agree(program, "lr", base(program) * (high + low) / 2)
+    assert play.agree(program, "lr", lambda: some.base(program) * (high + low) / 2)
 
 
-@given(programs(total_iters=st.just(0)).map(lambda p: replace(p, options={**p.options, "total_iters": 0})))
+@given(programs(total_iters=st.just(0)).map(lambda p: some.having(p, total_iters=0)))
 def test_linear_7_a_way_of_no_steps_is_over_at_construction(play, program):
-    expected = base(program) * some.option(program, "end_factor")
+    expected = some.base(program) * some.option(program, "end_factor")
 
     assert play.agree(program, "lr", expected, after=0)
     assert play.agree(program, "lr", expected)

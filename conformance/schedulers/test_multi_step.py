@@ -19,7 +19,7 @@ BAD = {
 
 
 def with_milestones(program, *milestones):
-    return replace(program, options={**program.options, "milestones": milestones})
+    return some.having(program, milestones=milestones)
 
 
 @given(PROGRAMS)
@@ -30,10 +30,10 @@ def test_multi_step_1_rates_are_the_closed_form(play, program):
 @given(PROGRAMS, st.integers(1, 12))
 def test_multi_step_2_the_step_that_reaches_a_milestone_multiplies(play, program, milestone):
     program = some.stepped(with_milestones(program, milestone), milestone)
-    trace = play(program)
+    gamma = some.option(program, "gamma")
 
-    assert trace.lr(milestone - 1).tolist() == list(program.base_lrs)
-    assert play.agree(program, "lr", trace.lr(milestone - 1) * some.option(program, "gamma"))
+    assert play(program).lr(milestone - 1).tolist() == list(program.base_lrs)
+    assert play.agree(program, "lr", lambda own: own.lr(milestone - 1) * gamma, program)
 
 
 @given(PROGRAMS)
@@ -48,9 +48,8 @@ def test_multi_step_3_stays_the_same_number_between_milestones(play, program):
 def test_multi_step_4_the_order_of_the_milestones_is_of_no_account(play, program, random):
     milestones = list(some.option(program, "milestones"))
     random.shuffle(milestones)
-    shuffled = with_milestones(program, *milestones)
 
-    assert play.agree(program, "lr", play(shuffled).lr(), also=[shuffled])
+    assert play.agree(program, "lr", lambda shuffled: shuffled.lr(), with_milestones(program, *milestones))
 
 
 @given(PROGRAMS, st.integers(0, 6), st.integers(1, 4))
@@ -58,14 +57,15 @@ def test_multi_step_5_a_repeated_milestone_multiplies_as_often(play, program, mi
     program = some.stepped(with_milestones(program, *(milestone,) * times), milestone)
     gamma = some.option(program, "gamma")
 
-    assert play.agree(program, "lr", play(with_milestones(program)).lr() * gamma**times)
+    assert play.agree(program, "lr", lambda plain: plain.lr() * gamma**times, with_milestones(program))
 
 
 @given(PROGRAMS)
 def test_multi_step_6_a_milestone_of_zero_acts_at_construction(play, program):
     program = with_milestones(some.stepped(program, 0), 0)
+    gamma = some.option(program, "gamma")
 
-    assert play.agree(program, "lr", play(with_milestones(program)).lr() * some.option(program, "gamma"))
+    assert play.agree(program, "lr", lambda plain: plain.lr() * gamma, with_milestones(program))
 
 
 @given(PROGRAMS.map(with_milestones))

@@ -79,10 +79,6 @@ def bar(options, best):
     return best * (1 + delta) if options["threshold_mode"] == "rel" else best + delta
 
 
-def rates_of(trace):
-    return torch.stack([entry.tensors["lr"] for entry in trace.entries])
-
-
 @given(PROGRAMS)
 def test_reduce_on_plateau_1_starts_at_the_rates_in_force(play, program):
     assert play(program).lr(0).tolist() == list(program.base_lrs)
@@ -124,21 +120,17 @@ def test_reduce_on_plateau_5_a_metric_on_the_bar_is_not_better(play, mode, scale
 
 @given(PROGRAMS)
 def test_reduce_on_plateau_6_the_modes_mirror_each_other(play, program):
-    low, high = (with_options(eager(program), mode=mode, threshold_mode="abs") for mode in ("min", "max"))
+    low, high = (some.having(eager(program), mode=mode, threshold_mode="abs") for mode in ("min", "max"))
     mirrored = replace(high, events=scaled(program.events, -1.0))
 
-    assert rates_of(play(low)).equal(rates_of(play(mirrored)))
+    assert some.rates(play(low)).equal(some.rates(play(mirrored)))
     assert reductions(play(watching(1.0, 0.5, mode="min", **HALVING))) == []
     assert reductions(play(watching(1.0, 0.5, mode="max", **HALVING))) == [2]
 
 
-def with_options(program, **options):
-    return replace(program, options={**program.options, **options})
-
-
 def eager(program):
     """The same program with every bad epoch a reduction, so that nothing that is decided stays unseen."""
-    return with_options(program, patience=0, cooldown=0, factor=0.5, eps=0.0, min_lr=0.0)
+    return some.having(program, patience=0, cooldown=0, factor=0.5, eps=0.0, min_lr=0.0)
 
 
 def scaled(events, by):
@@ -201,13 +193,11 @@ def test_reduce_on_plateau_12_a_better_metric_during_a_cooldown_is_the_best(play
 
 @given(PROGRAMS)
 def test_reduce_on_plateau_13_a_reduction_multiplies_down_to_the_floor(play, program):
-    program = with_options(program, patience=0, eps=0.0)
+    program = some.having(program, patience=0, eps=0.0)
     program = replace(program, events=(ScheduleStep(math.nan),))
-    base = torch.tensor(program.base_lrs, dtype=torch.float64)
-    floor = torch.tensor(some.option(program, "min_lr"), dtype=torch.float64)
-    lowered = torch.minimum(torch.maximum(base * some.option(program, "factor"), floor), base)
+    base, floor = some.base(program), torch.tensor(some.option(program, "min_lr"), dtype=torch.float64)
 
-    assert play.agree(program, "lr", lowered)
+    assert play.agree(program, "lr", (base * some.option(program, "factor")).maximum(floor).minimum(base))
 
 
 @given(st.sampled_from([0.25, 0.5, 0.75]), st.sampled_from([0.25, 0.5, 0.75]), st.booleans())
@@ -243,7 +233,7 @@ def test_reduce_on_plateau_16_every_group_has_its_own_floor(play, floors, single
 
 @given(PROGRAMS)
 def test_reduce_on_plateau_17_rates_never_rise(play, program):
-    rates = rates_of(play(program))
+    rates = some.rates(play(program))
 
     assert (rates[1:] <= rates[:-1]).all()
 
@@ -257,7 +247,7 @@ def test_reduce_on_plateau_18_the_scale_of_the_metrics_is_of_no_account(play, mo
         larger = replace(relative, events=scaled(relative.events, by))
         assert reductions(play(larger)) == reductions(play(relative))
 
-        larger = with_options(replace(absolute, events=scaled(absolute.events, by)), threshold=threshold * by)
+        larger = some.having(replace(absolute, events=scaled(absolute.events, by)), threshold=threshold * by)
         assert reductions(play(larger)) == reductions(play(absolute))
 
 
@@ -330,14 +320,14 @@ def test_reduce_on_plateau_28_eps_must_be_finite_and_not_negative(play, program)
 def test_reduce_on_plateau_29_min_lr_must_be_finite_and_not_negative(play, program, listed):
     if listed:
         floors = (*(0.0,) * (len(program.base_lrs) - 1), program.options["min_lr"])
-        program = with_options(program, min_lr=floors)
+        program = some.having(program, min_lr=floors)
 
     assert play.refuses(program)
 
 
 @given(PROGRAMS, st.sampled_from([-1, 1, 2]))
 def test_reduce_on_plateau_30_min_lr_must_list_as_many_as_there_are_groups(play, program, more):
-    assert play.refuses(with_options(program, min_lr=(0.0,) * (len(program.base_lrs) + more)))
+    assert play.refuses(some.having(program, min_lr=(0.0,) * (len(program.base_lrs) + more)))
 
 
 @given(PROGRAMS)

@@ -32,11 +32,12 @@ def test_step_1_rates_are_the_closed_form(play, program):
 
 @given(PROGRAMS)
 def test_step_2_the_step_that_reaches_the_size_is_the_first_to_multiply(play, program):
-    size = some.option(program, "step_size")
-    trace = play(some.stepped(program, size))
+    size, gamma = some.option(program, "step_size"), some.option(program, "gamma")
+    program = some.stepped(program, size)
+    trace = play(program)
 
     assert all(trace.lr(t).tolist() == list(program.base_lrs) for t in range(size))
-    assert play.agree(some.stepped(program, size), "lr", trace.lr(0) * some.option(program, "gamma"))
+    assert play.agree(program, "lr", lambda own: own.lr(0) * gamma, program)
 
 
 @given(PROGRAMS)
@@ -52,22 +53,19 @@ def test_step_4_starts_at_the_base_rate(play, program):
     assert play(some.stepped(program, 0)).lr().tolist() == list(program.base_lrs)
 
 
-@given(PROGRAMS.map(lambda p: replace(p, options={**p.options, "step_size": 1})))
+@given(PROGRAMS.map(lambda p: some.having(p, step_size=1)))
 def test_step_5_a_size_of_one_is_exponential(play, program):
-    exponential = as_exponential(program)
-
-    assert play.agree(program, "lr", play(exponential).lr(), also=[exponential])
+    assert play.agree(program, "lr", lambda exponential: exponential.lr(), as_exponential(program))
 
 
 @given(PROGRAMS, st.integers(0, 20))
 def test_step_6_equals_multi_step_at_the_multiples(play, program, count):
     program = some.stepped(program, count)
-    multi_step = as_multi_step(program, count)
 
-    assert play.agree(program, "lr", play(multi_step).lr(), also=[multi_step])
+    assert play.agree(program, "lr", lambda multi_step: multi_step.lr(), as_multi_step(program, count))
 
 
-@given(PROGRAMS.map(lambda p: replace(p, options={**p.options, "gamma": 0.0})))
+@given(PROGRAMS.map(lambda p: some.having(p, gamma=0.0)))
 def test_step_7_gamma_zero_ends_at_zero(play, program):
     size = some.option(program, "step_size")
     trace = play(some.stepped(program, 2 * size))
@@ -79,7 +77,7 @@ def test_step_7_gamma_zero_ends_at_zero(play, program):
 @given(PROGRAMS, st.sampled_from([1.0, 2.0, 1.5, 10.0]))
 def test_step_8_gamma_of_one_or_more_is_accepted(play, program, gamma):
     size = some.option(program, "step_size")
-    trace = play(some.stepped(replace(program, options={**program.options, "gamma": gamma}), size))
+    trace = play(some.stepped(some.having(program, gamma=gamma), size))
 
     assert trace.lr().equal(trace.lr(0)) if gamma == 1 else (trace.lr() > trace.lr(0)).all()
 

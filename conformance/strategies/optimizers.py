@@ -20,8 +20,11 @@ from torchstone.conformance.program import (
     TensorData,
 )
 from torchstone.conformance.strategies.values import (
+    BOOLEANS,
     DTYPES,
+    LEARNING_RATES,
     RANGES,
+    TENSOR_RATES,
     Draw,
     OptionStrategies,
     T,
@@ -29,6 +32,7 @@ from torchstone.conformance.strategies.values import (
     as_tensor,
     decimals,
     decoded,
+    having,
     rounded,
 )
 from torchstone.conformance.trace import Trace
@@ -74,6 +78,12 @@ WIDE_DTYPES = st.sampled_from(["float64", "float32", "bfloat16"])  # those where
 DECAYS = decimals(0.01, 1.0, 0.1, 0.01, 1.0)
 
 
+ANY_DECAYS = decimals(0.0, 1.0, 0.01, 0.1, 0.0)
+
+
+MOMENTA = decimals(0.1, 1.0, 0.9, 0.5)
+
+
 BETA1 = decimals(0.0, 0.99, 0.9, 0.0, 0.5)
 
 
@@ -81,6 +91,18 @@ BETA2 = decimals(0.0, 0.999, 0.999, 0.99, 0.5, 0.0)
 
 
 BETAS = st.tuples(BETA1, BETA2)
+
+
+FIRST_BETAS = BETA1.map(lambda beta1: (beta1, 0.999))
+
+
+SECOND_BETAS = BETA2.map(lambda beta2: (0.9, beta2))
+
+
+ONLY_SECOND_BETAS = BETA2.map(lambda beta2: (0.0, beta2))
+
+
+SHORT_BETAS = st.sampled_from([(0.0, 0.0), (0.0, 0.5), (0.0, 0.9)])
 
 
 EPSILONS = st.sampled_from([1e-8, 1e-3, 0.0, 1.0, 1e-8, 1e-12])
@@ -95,7 +117,25 @@ PLACES = st.integers(0, 99)
 SIGNS = st.sampled_from([1.0, -1.0])
 
 
+SCALES = st.sampled_from([0.5, 2.0, 0.25, 8.0])
+
+
 NEGATIVE = st.sampled_from([-1.0, -1e-9, -math.inf, math.nan, as_tensor(-1.0)])
+
+
+NO_BETAS = st.sampled_from(
+    [betas for wrong in (-0.1, 1.0, 2.0, math.nan, -math.inf) for betas in ((0.9, wrong), (wrong, 0.9))]
+)
+
+
+ADAM_OPTIONS: OptionStrategies = {
+    "lr": TENSOR_RATES,
+    "betas": BETAS,
+    "eps": EPSILONS,
+    "weight_decay": ANY_DECAYS,
+    "maximize": BOOLEANS,
+    "amsgrad": BOOLEANS,
+}
 
 
 DICE = st.binary(min_size=64, max_size=64)
@@ -232,15 +272,33 @@ def one_parameter(
     return optimizer_programs(component, options, steps=steps, **{**plain, **more})
 
 
+def changing(
+    component: str, options: Callable[[Draw], dict[str, Any]], **settable: st.SearchStrategy[Any]
+) -> st.SearchStrategy[OptimizerProgram]:
+    """Programs of one group with steps, each with a gradient or None, and changes of these options between them."""
+    kinds = ("step", "set")
+    return optimizer_programs(component, options, settable=settable, kinds=kinds, groups=1, steps=(2, 12))
+
+
+def adam_numbers(draw: Draw) -> dict[str, Any]:
+    """What the laws of Adam and AdamW compute with: plain numbers, no decay."""
+    return {"lr": draw(LEARNING_RATES), "betas": draw(BETAS), "eps": draw(EPSILONS), "maximize": draw(BOOLEANS)}
+
+
+def using(options: Callable[[Draw], dict[str, Any]], **others: Any) -> Callable[[Draw], dict[str, Any]]:
+    """Options drawn as before, but for these: values, or strategies of their own."""
+
+    def drawn(draw: Draw) -> dict[str, Any]:
+        own = {name: draw(it) if isinstance(it, st.SearchStrategy) else it for name, it in others.items()}
+        return {**options(draw), **own}
+
+    return drawn
+
+
 def building(component: str, **options: Any) -> OptimizerProgram:
     """An optimizer with these options over one parameter of one zero, and a first step."""
     zero, one = TensorData("float64", (1,), (0.0,)), TensorData("float64", (1,), (1.0,))
     return OptimizerProgram(component, options, (Group((zero,)),), (Step((one,)),))
-
-
-def having(program: OptimizerProgram, **options: Any) -> OptimizerProgram:
-    """The same program with some options of its constructor replaced."""
-    return dataclasses.replace(program, options={**program.options, **options})
 
 
 def reworked(
@@ -319,11 +377,31 @@ def gradients(program: OptimizerProgram) -> list[TensorData]:
     return [grad for grad in (step.grads[0] for step in steps) if grad is not None]
 
 
+def origin(program: OptimizerProgram) -> torch.Tensor:
+    """The first parameter before the first step, in float64."""
+    return program.groups[0].params[0].torch(torch.float64)
+
+
+def number(program: OptimizerProgram, name: str) -> torch.Tensor:
+    """An option that is a number as a tensor, so that a law knows of the rounding of what is computed from it."""
+    return torch.tensor(program.options[name], dtype=torch.float64)
+
+
 def normalised(program: OptimizerProgram) -> torch.Tensor:
     """The first gradient divided by its size plus epsilon, times the learning rate, in the direction of ascent."""
     grad = gradients(program)[0].torch(torch.float64)
     size: float = program.options["lr"] * (-1.0 if program.options.get("maximize") else 1.0)
     return size * grad / (grad.abs() + float(program.options["eps"]))
+
+
+def steady(program: OptimizerProgram) -> OptimizerProgram:
+    """As many steps of one parameter, all with its first gradient."""
+    return with_grads(program, gradients(program)[:1] * len(program.events))
+
+
+def still(program: OptimizerProgram) -> OptimizerProgram:
+    """The same program with gradients of zero."""
+    return reworked(program, grad=times(0.0))
 
 
 def rising(program: OptimizerProgram) -> OptimizerProgram:
@@ -336,10 +414,28 @@ def rising(program: OptimizerProgram) -> OptimizerProgram:
     return with_grads(program, ordered)
 
 
-def penalised(program: OptimizerProgram, trace: Trace, decay: float) -> OptimizerProgram:
-    """The same steps of one parameter, each gradient with `decay` times the parameter of the trace added to it."""
+def scaled(program: OptimizerProgram, scale: float) -> OptimizerProgram:
+    """The same program with its gradients and its epsilon multiplied by a number."""
+    return having(reworked(program, grad=times(scale)), eps=scale * program.options["eps"])
+
+
+def penalised(program: OptimizerProgram, trace: Trace) -> OptimizerProgram:
+    """The same steps of one parameter without decay: added to each gradient is that of the penalty instead, at the
+    parameter of the trace."""
+    decay = program.options["weight_decay"] * (-1 if program.options.get("maximize") else 1)
     grads = []
     for index, given in enumerate(gradients(program)):
         total = given.torch(torch.float64) + decay * trace.param(0, after=index).double()
         grads.append(rounded(given.dtype, given.shape, total.flatten().tolist()))
-    return with_grads(program, grads)
+    return having(with_grads(program, grads), weight_decay=0.0)
+
+
+def with_infinite_grad(program: OptimizerProgram, place: int, sign: float) -> OptimizerProgram:
+    """The same steps of one parameter with one element of the first gradient infinite."""
+    first, *others = gradients(program)
+    return with_grads(program, [planted(first, place, sign * math.inf), *others])
+
+
+def with_infinite_start(program: OptimizerProgram, place: int, sign: float) -> OptimizerProgram:
+    """The same program with one element of the parameter infinite."""
+    return reworked(program, param=lambda data: planted(data, place, sign * math.inf))

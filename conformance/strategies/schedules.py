@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from hypothesis import strategies as st
 
 from torchstone.conformance.oracle import rule
@@ -28,6 +29,7 @@ from torchstone.conformance.strategies.values import (
     Draw,
     OptionStrategies,
     decimals,
+    having,
     options,
     tensor,
 )
@@ -71,6 +73,21 @@ def option(program: ScheduleProgram, name: str) -> Any:
     return {**defaults(rule("schedulers", program.component)), **program.options}[name]
 
 
+def base(program: ScheduleProgram) -> torch.Tensor:
+    """The base rates as a tensor."""
+    return torch.tensor(program.base_lrs, dtype=torch.float64)
+
+
+def rates(trace: Trace) -> torch.Tensor:
+    """The rates of all groups, a row for each entry."""
+    return torch.stack([entry.tensors["lr"] for entry in trace.entries])
+
+
+def same(found: torch.Tensor, expected: torch.Tensor) -> bool:
+    """Whether two tensors are the same numbers, NaN included."""
+    return found.nan_to_num(nan=-1.0).equal(expected.nan_to_num(nan=-1.0))
+
+
 def stepped(program: ScheduleProgram, count: int) -> ScheduleProgram:
     """The same scheduler, stepped `count` times without a metric and with nothing else in between."""
     return dataclasses.replace(program, events=(ScheduleStep(),) * count)
@@ -97,7 +114,7 @@ def programs_with_bad(
     """A scheduler's program in which one option has one of the values that `bad` lists for it."""
     name, value = draw(st.sampled_from([(name, value) for name, values in bad.items() for value in values]))
     program: ScheduleProgram = draw(programs)
-    return dataclasses.replace(program, options={**program.options, name: value})
+    return having(program, **{name: value})
 
 
 SETTABLE: Mapping[str, OptionStrategies] = {

@@ -13,9 +13,12 @@ from typing import Any, TypeVar
 import torch
 from hypothesis import strategies as st
 
-from torchstone.conformance.program import TensorData, is_float
+from torchstone.conformance.program import OptimizerProgram, ScheduleProgram, TensorData, TrainingProgram, is_float
 
 T = TypeVar("T")
+
+
+P = TypeVar("P", OptimizerProgram, ScheduleProgram, TrainingProgram)
 
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
@@ -193,6 +196,11 @@ def options(draw: Draw, **choices: st.SearchStrategy[Any]) -> dict[str, Any]:
     return {name: draw(choice) for bit, (name, choice) in enumerate(choices.items()) if chosen >> bit & 1}
 
 
+def having(program: P, **options: Any) -> P:
+    """The same program with some options of its constructor replaced."""
+    return dataclasses.replace(program, options={**program.options, **options})
+
+
 @cache
 def _below(count: int) -> st.SearchStrategy[int]:
     return st.integers(0, count - 1)
@@ -218,6 +226,11 @@ def reshaped(data: TensorData, change: Callable[[torch.Tensor], torch.Tensor]) -
     exact = torch.tensor(data.data, dtype=torch.float64 if is_float(data.dtype) else torch.int64)
     moved = change(exact.reshape(data.shape))
     return TensorData(data.dtype, tuple(moved.shape), tuple(moved.reshape(-1).tolist()))
+
+
+def element(values: torch.Tensor, place: int) -> torch.Tensor:
+    """One element of a tensor in row-major order; the place wraps around."""
+    return values.flatten()[place % values.numel()]
 
 
 def separate(data: TensorData) -> TensorData:
