@@ -108,6 +108,7 @@ def test_optimizer_programs_reach_what_hides_bugs(stem, condition):
 @pytest.mark.parametrize("stem", STEMS["optimizers"])
 def test_an_optimizer_program_shrinks_to_one_step(stem):
     program = minimal(some.programs_of(stem), lambda p: any(any(g.data) for s in steps(p) for g in s.grads if g))
+    assert not program.options or len(program.options) == 1
     assert len(program.groups) == 1
     assert len(program.events) == 1
     assert len(program.groups[0].params) == 1
