@@ -8,6 +8,7 @@ import torch
 from hypothesis import strategies as st
 
 from torchstone.conformance.program import LossProgram, TensorData
+from torchstone.conformance.strategies.components import tests_of
 from torchstone.conformance.strategies.values import (
     BOOLEANS,
     DTYPES,
@@ -81,17 +82,19 @@ def elementwise_programs(
     tensors: Callable[[Draw, str, tuple[int, ...]], tuple[TensorData, TensorData]],
     *,
     weights: Sequence[str] = (),
+    numbers: Mapping[str, st.SearchStrategy[Any]] = {},
     reduction: str | None = None,
     batch: bool = False,
 ) -> LossProgram:
-    """A loss of an input and a target that `tensors` draws for a dtype and a shape, with weights that broadcast to it.
-    With `batch` there is a first axis, which every tensor has in full."""
+    """A loss of an input and a target that `tensors` draws for a dtype and a shape, with weights that broadcast to it
+    and numbers among its options. With `batch` there is a first axis, which every tensor has in full."""
     draw = Choices(draw)
     dtype, whole = draw(DTYPES), shape(draw, min_dims=int(batch))
     input, target = tensors(draw, dtype, whole)
     options = {
         name: positive(draw, dtype, whole if batch else repeatable(draw, whole)) for name in weights if draw(BOOLEANS)
     }
+    options |= {name: draw(number) for name, number in numbers.items() if draw(BOOLEANS)}
     given = {"input": input, "target": target}
     return loss_program(draw, component, given, options, reduction=reduction, gradients=("input", "target"))
 
@@ -137,9 +140,17 @@ def class_options(draw: Draw, dtype: str, classes: int) -> tuple[dict[str, Any],
     return found, ignored
 
 
+def first(program: LossProgram) -> TensorData:
+    """The first tensor of the call."""
+    return next(iter(program.tensors.values()))
+
+
 def value_shape(program: LossProgram) -> tuple[int, ...]:
-    """The shape of the unreduced value."""
-    shape = program.tensors["input"].shape
+    """The shape of the unreduced value: what the component's tests say, and otherwise that of all tensors together."""
+    said: Callable[[LossProgram], tuple[int, ...]] | None = getattr(tests_of(program.component), "value_shape", None)
+    if said:
+        return said(program)
+    shape = first(program).shape
     if program.component in ("nll", "cross_entropy"):
         return without_axis(shape, class_axis(shape))
     target = program.tensors.get("target")
