@@ -397,9 +397,11 @@ def _left_out(play, program):
         rest = rest.with_tensors(target=some.reshaped(program.tensors["target"], lambda p: p[:, :-1]))
     if "weight" in program.options:
         rest = rest.with_options(weight=some.reshaped(program.options["weight"], lambda w: w[:-1]))
-    assert (play(program).value.isnan() == play(rest).value.isnan()).all()
+    nothing = play(rest).value.isnan()
+    assert (play(program).value.isnan() == nothing).all()
     assert play.agree(program, "value", lambda rest: rest.value, rest)
-    assert play.agree(program, "grad input", lambda rest: torch.nn.functional.pad(rest.grad("input"), (0, 1)), rest)
+    if not nothing.any():
+        assert play.agree(program, "grad input", lambda rest: torch.nn.functional.pad(rest.grad("input"), (0, 1)), rest)
 
 
 @given(masked_programs("index"))
