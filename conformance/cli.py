@@ -86,6 +86,7 @@ def run(
     command = [
         *(sys.executable, "-m", "pytest", "--pyargs", "torchstone.conformance"),
         *("-c", str(files("torchstone.conformance") / "pytest.ini"), "-p", "no:cacheprovider", "-p", "no:terminal"),
+        "--assert=plain",  # a failure is told from the ledger: rewriting every assertion would cost seconds
         *(f"--backend={backend}", f"--torchstone-profile={profile}", f"--hypothesis-seed={seed}"),
         *(f"--torchstone-out={out}", f"--junitxml={out / 'junit.xml'}", "--torchstone-quiet"),
         *(f"--torchstone-component={stem}" for stem in stems),
@@ -232,12 +233,13 @@ def replay(
 
 @app.command()
 def train(
-    dataset: Annotated[str, typer.Argument(help="mnist, or digits: a stand-in that needs no download.")],
+    run_of: Annotated[str, typer.Argument(metavar="DATASET", help="mnist, or digits: a stand-in, no download.")],
     backend: Annotated[str, BACKEND] = "torch",
     epochs: Annotated[int | None, typer.Option(min=1, help="By default the recipe's own number.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many runs, with the seeds 0, 1, 2 ...")] = 1,
     out: Annotated[Path, typer.Option(help="The folder for training.json and learning-curves.png.")] = OUT,
     data: Annotated[Path | None, typer.Option(help="The folder that holds mnist/*.gz; else TORCHSTONE_DATA.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="Train on this in place of DATASET.")] = None,
     or_digits: Annotated[bool, typer.Option("--or-digits", help="Take the digits where MNIST cannot be had.")] = False,
 ) -> None:
     """Train a network three ways from the same start: torch's built-ins, the reference, and the backend.
@@ -253,7 +255,7 @@ def train(
     try:
         with rich.progress.Progress(console=errors, disable=not errors.is_terminal, transient=True) as progress:
             result = training.train(
-                dataset,
+                dataset or run_of,
                 chosen,
                 epochs=epochs,
                 seeds=seeds,

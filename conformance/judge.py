@@ -265,8 +265,7 @@ def _compare(outputs: list[Tensor], expected: Tensor, spreads: list[tuple[Spread
         passed = same | (finite & (error <= allowed))
         if (passed | ~settled).all() or budget.runs >= RUNS:
             break
-        far = settled & ~same & (~finite | (error > FAR * allowed))
-        if budget.runs >= FEW and far.any():
+        if budget.runs >= FEW and (settled & finite & (error > FAR * allowed)).any():
             break
         for spread, _ in spreads:
             spread.widen()

@@ -1,5 +1,6 @@
 """What a test is handed as `play`: it plays programs on the backend, judges them, and keeps the ledger of the test."""
 
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -126,8 +127,7 @@ class Player:
         if verdict is None or verdict:
             assert self.program is not None
             outcome = "fail" if isinstance(error, AssertionError) else "error"
-            message = str(error).split("\n")[0] or type(error).__name__
-            verdict = Verdict(outcome, self.program, rule=message)
+            verdict = Verdict(outcome, self.program, rule=statement(error))
         if any(deviation.covers(verdict.program) for deviation in self.known):
             self.ledger.counts[verdict.program.dtype]["known"] += 1
             return False
@@ -147,3 +147,12 @@ class Player:
 def broken_rule(error: Exception) -> str:
     """What a backend that raised did wrong, in words."""
     return str(error) if isinstance(error, Broken) else f"it must not crash, and raised {type(error).__name__}: {error}"
+
+
+def statement(error: BaseException) -> str:
+    """What did not hold, in words: the error's own, or the line of the test that says it."""
+    message = str(error).split("\n")[0]
+    if not isinstance(error, AssertionError) or (message and not message.startswith("assert ")):
+        return message or type(error).__name__
+    lines = [frame.line for frame in traceback.extract_tb(error.__traceback__) if frame.line]
+    return f"this must hold: {lines[-1].removeprefix('assert ')}" if lines else "an assertion of the test"

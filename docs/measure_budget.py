@@ -92,12 +92,12 @@ def measure(stem: str, programs: int, start: int) -> dict[str, Any]:
         budget = judge.budget(program)
         ratios[program.dtype].append(verdict.worst)
         runs[budget.runs] += 1
-        row[0]["customary"] += not customary(trace, budget.exact)
+        row[0]["customary"] += not customary(trace, budget.trace)
         if len(ratios[program.dtype]) % EVERY == 0 and verdict.outcome == "pass":
             for ulps in PLANTED:
                 wrong = planted(trace, ulps)
                 row[ulps]["judge"] += not judge.conforms(program, wrong)
-                row[ulps]["customary"] += not customary(wrong, budget.exact)
+                row[ulps]["customary"] += not customary(wrong, budget.trace)
                 row[ulps]["programs"] += 1
 
     play()
