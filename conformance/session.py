@@ -58,6 +58,11 @@ class Session:
 
     # Which tests there are.
 
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Leave out the files of components that were not asked for."""
+        own = collection_path.parent.name in GENERAL.values() and collection_path.name.startswith("test_")
+        return True if self.only and own and collection_path.stem.removeprefix("test_") not in self.only else None
+
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         if not metafunc.module.__name__.startswith(PACKAGE):
             return
