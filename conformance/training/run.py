@@ -25,7 +25,7 @@ from torchstone.conformance.training.recipe import RECIPES, Recipe
 from torchstone.conformance.training.trainer import ReferenceTrainer, trainer_of
 
 BUILTIN, REFERENCE, BACKEND = "built-in", "reference", "backend"
-COLUMNS = ("stack", "test accuracy", "test loss", "first steps", "images lost / won", "seconds", "outcome")
+COLUMNS = ("stack", "test accuracy", "test loss", "first steps, error / budget", "lost / won", "seconds", "outcome")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 KEPT = 1 << 28
 DTYPES = (torch.float64, torch.float32)
@@ -111,11 +111,8 @@ class Result:
     def _steps(self, stack: str) -> str:
         told = [each for each in self.agreements if each.stack == stack]
         return (
-            "; ".join(
-                f"{each.dtype} {each.worst:.2g} of budget in {each.steps}"
-                if each.steps
-                else f"{each.dtype} {each.outcome}"
-                for each in told
+            ", ".join(
+                f"{each.dtype} {each.worst:.2g}" if each.steps else f"{each.dtype} {each.outcome}" for each in told
             )
             or "-"
         )
