@@ -111,7 +111,7 @@ class Result:
     def _steps(self, stack: str) -> str:
         told = [each for each in self.agreements if each.stack == stack]
         return (
-            ", ".join(
+            "\n".join(
                 f"{each.dtype} {each.worst:.2g}" if each.steps else f"{each.dtype} {each.outcome}" for each in told
             )
             or "-"
