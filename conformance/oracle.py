@@ -139,10 +139,10 @@ def _run(
                 optimizer.groups[index].options[name] = _lifted(value, lift)
             case AddGroup(added) if optimizer:
                 optimizer.add_group(*group(added))
-            case ScheduleStep(metric, index):
+            case ScheduleStep(metric, index, epoch):
                 if optimizer:
                     schedulers[index].lrs = [group.options["lr"] for group in optimizer.groups]
-                schedulers[index].step(metric)
+                schedulers[index].step(metric, _lifted(epoch, lift))
                 _write(schedulers, index, optimizer)
         yield seen(**more)
 

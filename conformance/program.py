@@ -151,10 +151,11 @@ class SaveAndReload:
 @dataclass(frozen=True)
 class ScheduleStep:
     """One step of a scheduler (of the one with this index, where there are several), with a metric where it takes
-    one."""
+    one, or to a given epoch where it can."""
 
     metric: float | None = None
     index: int = 0
+    epoch: float | None = None
 
 
 Event = Step | StepWithClosure | SetOption | AddGroup | SaveAndReload | ScheduleStep

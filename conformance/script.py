@@ -162,10 +162,11 @@ def _event(event: Any, optimizer: str, options: Any, built: list[str], alone: bo
             yield f'optimizer.param_groups[{group}]["{name}"] = {_value(value)}'
         case AddGroup(group):
             yield f"optimizer.add_param_group({_group(group)})"
-        case ScheduleStep(metric, index):
+        case ScheduleStep(metric, index, epoch):
             if alone:
                 yield "optimizer.step()"
-            yield f"schedulers[{index}].step({'' if metric is None else _value(metric)})"
+            given = [_value(each) for each in (metric, epoch) if each is not None]
+            yield f"schedulers[{index}].step({', '.join(given)})"
         case SaveAndReload():
             yield "states = copy.deepcopy([each.state_dict() for each in (optimizer, *schedulers)])"
             yield "fresh = [dict(group) for group in optimizer.param_groups]"

@@ -56,9 +56,10 @@ def optimizer_program(example):
 
 def schedule_program(example):
     given = example.arguments
-    options = _options(given, "base_lr", "rates", "metrics")
-    metrics = given.get("metrics", [None] * (len(given["rates"]) - 1))
-    steps = tuple(ScheduleStep(metric) for metric in metrics)
+    options = _options(given, "base_lr", "rates", "metrics", "epochs")
+    nothing = [None] * (len(given["rates"]) - 1)
+    metrics, epochs = given.get("metrics", nothing), given.get("epochs", nothing)
+    steps = tuple(ScheduleStep(metric, 0, epoch) for metric, epoch in zip(metrics, epochs, strict=True))
     return ScheduleProgram(example.stem, options, (float(given["base_lr"]),), None, steps)
 
 

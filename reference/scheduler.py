@@ -3,10 +3,11 @@
 A scheduler is a module with `check(**options)`, which holds the defaults and refuses what is out of domain, and one of:
 `rate(t, base_lr, **options)`, the learning rate after t steps in closed form; or, where the rate depends on what was
 measured, `init(lrs, **options)` and `update(state, metric, lrs, **options)`, which returns the new rates and state.
+`EACH` names the options that may list one value a group.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -37,6 +38,13 @@ def finite(x: Any) -> bool:
     return bool(0 <= x < math.inf)
 
 
+def of_group(rule: ModuleType, options: Mapping[str, Any], group: int) -> dict[str, Any]:
+    """The options as one group has them: of those in `EACH` that list one value a group, its own."""
+    each = getattr(rule, "EACH", ())
+    listed = {name for name, option in options.items() if name in each and isinstance(option, list | tuple)}
+    return {name: real(option[group] if name in listed else option) for name, option in options.items()}
+
+
 class Scheduler:
     """The learning rates of the groups of one optimizer.
 
@@ -60,18 +68,20 @@ class Scheduler:
         require(closed or last_epoch == -1, "scheduler: last_epoch is for a closed form", last_epoch)  # scheduler.20
         self.rule = rule
         self.options = {name: real(option) for name, option in options.items()}  # scheduler.11
+        self.each = [of_group(rule, options, group) for group in range(len(base_lrs))]
         self.base_lrs = [real(lr) for lr in base_lrs]
         self.lrs = self.base_lrs if lrs is None else [real(lr) for lr in lrs]
-        self.t = last_epoch  # scheduler.15
+        self.t: Any = last_epoch  # scheduler.15
         if closed:
             self.step()  # scheduler.1
         else:
             self.state = rule.init(self.lrs, **self.options)
 
-    def step(self, metric: float | None = None) -> None:
-        self.t += 1  # scheduler.2
+    def step(self, metric: float | None = None, epoch: Any = None) -> None:
+        self.t = self.t + 1 if epoch is None else epoch  # scheduler.2
         if hasattr(self.rule, "rate"):
-            self.lrs = [self.rule.rate(self.t, base_lr, **self.options) for base_lr in self.base_lrs]  # scheduler.3
+            groups = zip(self.base_lrs, self.each, strict=True)
+            self.lrs = [self.rule.rate(self.t, base_lr, **options) for base_lr, options in groups]  # scheduler.3
         else:
             self.lrs, self.state = self.rule.update(self.state, metric, self.lrs, **self.options)
 
@@ -80,5 +90,6 @@ def product(schedulers: Sequence[Scheduler]) -> list[Any]:
     """The rates of the groups of one optimizer that several factors drive, each at its own t."""
     lrs = schedulers[0].base_lrs
     for scheduler in schedulers:
-        lrs = [scheduler.rule.rate(scheduler.t, lr, **scheduler.options) for lr in lrs]  # scheduler.12
+        groups = zip(lrs, scheduler.each, strict=True)
+        lrs = [scheduler.rule.rate(scheduler.t, lr, **options) for lr, options in groups]  # scheduler.12
     return lrs

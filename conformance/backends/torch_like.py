@@ -210,8 +210,8 @@ class Run:
                     self.optimizer.param_groups[index][name] = _value(value)
                 case AddGroup(group):
                     self.add(group)
-                case ScheduleStep(metric, index):
-                    self.schedule(index, metric)
+                case ScheduleStep():
+                    self.schedule(event)
                 case _:
                     self.reload()
             yield self.seen()
@@ -250,11 +250,11 @@ class Run:
         self.optimizer.add_param_group({"params": self.backend.leaves(leaves), **options})
         self.added.append(group)
 
-    def schedule(self, index: int, metric: float | None) -> None:
-        scheduler = self.schedulers[index]
+    def schedule(self, event: ScheduleStep) -> None:
+        scheduler = self.schedulers[event.index]
         if isinstance(self.program, ScheduleProgram):
             self.optimizer.step()  # there is nothing to step, but the order is the one a user must keep
-        scheduler.step() if metric is None else scheduler.step(metric)
+        scheduler.step(*(given for given in (event.metric, event.epoch) if given is not None))
         last = [float(lr) for lr in scheduler.get_last_lr()]
         rates = [float(group["lr"]) for group in self.optimizer.param_groups]
         if last != rates:

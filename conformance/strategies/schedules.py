@@ -35,6 +35,7 @@ from torchstone.conformance.strategies.values import (
 )
 from torchstone.conformance.trace import Trace
 from torchstone.reference.optimizer import defaults
+from torchstone.reference.scheduler import of_group
 
 GAMMAS = decimals(0.0, 2.0, 0.5, 0.1, 0.0, 1.0, 10.0)  # more than 10 overflows within the steps that are played
 
@@ -93,17 +94,33 @@ def stepped(program: ScheduleProgram, count: int) -> ScheduleProgram:
     return dataclasses.replace(program, events=(ScheduleStep(),) * count)
 
 
+def with_groups(program: ScheduleProgram, order: Sequence[int]) -> ScheduleProgram:
+    """The same program with some of its groups, in another order."""
+    each = getattr(rule("schedulers", program.component), "EACH", ())
+    options = {
+        name: tuple(value[i] for i in order) if name in each and isinstance(value, tuple) else value
+        for name, value in program.options.items()
+    }
+    return dataclasses.replace(program, base_lrs=tuple(program.base_lrs[i] for i in order), options=options)
+
+
+def rates_at(program: ScheduleProgram, t: int) -> tuple[float, ...]:
+    """The rates of a closed form after t steps."""
+    own = rule("schedulers", program.component)
+    options = dict(defaults(own)) | dict(program.options)
+    groups = range(len(program.base_lrs))
+    return tuple(float(own.rate(t, program.base_lrs[i], **of_group(own, options, i))) for i in groups)
+
+
 @st.composite
 def resumed_programs(draw: Draw, component: str, reached: int) -> ScheduleProgram:
     """A closed form resumed with `last_epoch` = k, where the rates of t = k + `reached` are in force."""
     program: ScheduleProgram = draw(programs_of(component))
+    program = with_groups(program, range(len(program.base_lrs[:2])))
     last = draw(st.integers(0, 10))
-    options = {name: option(program, name) for name in defaults(rule("schedulers", component))}
-    rates = [rule("schedulers", component).rate(last + reached, base, **options) for base in program.base_lrs]
     resumed = {**program.options, "last_epoch": last}
-    lrs = tuple(float(rate) for rate in rates)
     return dataclasses.replace(
-        program, options=resumed, base_lrs=program.base_lrs[:2], lrs=lrs[:2], events=program.events[:6]
+        program, options=resumed, lrs=rates_at(program, last + reached), events=program.events[:6]
     )
 
 

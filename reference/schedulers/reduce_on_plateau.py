@@ -10,6 +10,7 @@ from torchstone.reference.checks import require
 from torchstone.reference.scheduler import finite, whole
 
 NAME = "reduce_on_plateau"
+EACH = ("min_lr",)
 MODES = ("min", "max")
 SCALES = ("rel", "abs")
 
