@@ -95,7 +95,7 @@ def test_rmsprop_5_a_variance_that_rounding_makes_negative_is_zero(play, program
     some.one_parameter(
         "rmsprop",
         some.using(numbers, centered=True, alpha=some.decimals(0.1, 0.7, 0.5, 0.3), eps=some.LARGE_EPSILONS),
-        steps=(4, 12),
+        steps=(4, 6),
         spreads=st.just("near"),
         starts=some.ZEROS,
     )
@@ -105,6 +105,7 @@ def test_rmsprop_5_a_variance_that_a_stale_mean_makes_negative_is_zero(play, pro
     fading = some.with_grads(program, [first, *map(some.times(2.0**-6), others)])
     stale = some.switching(fading, "centered", [True, *[False] * (len(others) - 1), True])
 
+    assert play(stale).param(0).isfinite().all()
     assert play.conforms(stale)
 
 
