@@ -15,8 +15,6 @@ from torchstone.conformance.program import (
 )
 from torchstone.conformance.strategies import rounded
 
-TENSORS = ("input", "target")
-
 
 def tensor_data(values):
     """A list from a page as a tensor: int64 where all its numbers are whole and printed so, else float64."""
@@ -31,7 +29,7 @@ def _whole(values):
 
 def _options(arguments, *others):
     """The options among an example's arguments; tensors such as class weights are lists there."""
-    tuples = ("milestones", "min_lr", "betas")
+    tuples = ("milestones", "min_lr", "betas", "base_lr", "max_lr", "base_momentum", "max_momentum")
     named = {name: value for name, value in arguments.items() if name not in others}
     return {
         name: value if not isinstance(value, list) else tuple(value) if name in tuples else tensor_data(value)
@@ -40,10 +38,12 @@ def _options(arguments, *others):
 
 
 def loss_program(example):
+    """The tensors stand in the order of the call; the gradient is that of the first."""
     given = example.arguments
-    tensors = {name: tensor_data(given[name]) for name in TENSORS if name in given}
-    options = _options(given, *TENSORS, "value", "grad")
-    return LossProgram(example.stem, options, tensors, ("input",) if "grad" in given else ())
+    others = {"value", "grad", *(row.name for row in component(example.stem).parameters)}
+    tensors = {name: tensor_data(values) for name, values in given.items() if name not in others}
+    options = _options(given, *tensors, "value", "grad")
+    return LossProgram(example.stem, options, tensors, tuple(tensors)[:1] if "grad" in given else ())
 
 
 def optimizer_program(example):
@@ -56,11 +56,12 @@ def optimizer_program(example):
 
 def schedule_program(example):
     given = example.arguments
-    options = _options(given, "base_lr", "rates", "metrics", "epochs")
+    rates = set() if "base_lr" in (row.name for row in component(example.stem).parameters) else {"base_lr"}
+    options = _options(given, *rates, "rates", "momenta", "metrics", "to")
     nothing = [None] * (len(given["rates"]) - 1)
-    metrics, epochs = given.get("metrics", nothing), given.get("epochs", nothing)
+    metrics, epochs = given.get("metrics", nothing), given.get("to", nothing)
     steps = tuple(ScheduleStep(metric, 0, epoch) for metric, epoch in zip(metrics, epochs, strict=True))
-    return ScheduleProgram(example.stem, options, (float(given["base_lr"]),), None, steps)
+    return ScheduleProgram(example.stem, options, (float(given.get("base_lr", 1.0)),), None, steps)
 
 
 def test_accuracy_7_examples_are_reproduced_to_every_digit(play, example):
@@ -68,14 +69,14 @@ def test_accuracy_7_examples_are_reproduced_to_every_digit(play, example):
     first = 1 if kind == "optimizers" else 0  # the page prints parameters after each step, rates from the start
     if kind == "losses":
         program = loss_program(example)
-        named = {"value": "value", "grad input": "grad"}
+        named = {"value": "value", **{f"grad {name}": "grad" for name in program.differentiate}}
         places = [(name, key) for name, key in named.items() if key in example.printed]
     elif kind == "optimizers":
         program = optimizer_program(example)
         places = [("param 0", "params")]
     else:
         program = schedule_program(example)
-        places = [("lr", "rates")]
+        places = [("lr", "rates"), *([("momentum", "momenta")] if "momenta" in example.printed else [])]
     trace = play(program)
     for name, key in places:
         found = torch.cat([entry.tensors[name].reshape(-1) for entry in trace.entries[first:]])
