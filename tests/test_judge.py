@@ -211,6 +211,17 @@ def test_a_law_that_cancels_is_allowed_the_rounding_of_what_cancels():
     assert not Judge().agree(difference, oracle.play(difference, dtype=None), "value", law, [(program, far)])
 
 
+def test_a_law_is_widened_where_the_budget_beside_it_was_used_up_before():
+    program = l1([1.0, 1.0], [0.0, 1e-6], "float32", reduction="none")
+    difference = l1([1e-6], [0.0], "float32", reduction="none")
+    judge = Judge()
+    while judge.budget(difference).runs < RUNS:
+        judge.budget(difference).widen()
+    near = changed(oracle.play(program, dtype=None), "value", lambda v: v + torch.tensor([0.0, 6e-8]))
+    trace = oracle.play(difference, dtype=None)
+    assert judge.agree(difference, trace, "value", lambda both: both.value[:1] - both.value[1:], [(program, near)])
+
+
 def test_two_programs_of_a_law_take_different_roundings():
     program = l1([0.1, 0.7], [0.3, 0.2], "float32")
     law = Law(lambda one, two: one.value - two.value, [Budget(program), Budget(program)], torch.Size())
