@@ -3,6 +3,7 @@
 import ast
 import difflib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
@@ -161,6 +162,16 @@ def component(name: str) -> Page:
             return page
     known = [n for page in components() for n in (page.stem, page.torch_name)]
     raise UnknownName(f"component: there is no component {name!r}; {_nearest(name, known)}")
+
+
+def cycles_momentum(schedules: Iterable[Any]) -> bool:
+    """Whether one of these schedules sets the momentum too: then a trace shows it."""
+    return any(each.options.get("cycle_momentum", _may_cycle(each.component)) for each in schedules)
+
+
+@cache
+def _may_cycle(stem: str) -> bool:
+    return any(parameter.name == "cycle_momentum" for parameter in component(stem).parameters)
 
 
 @cache

@@ -1,6 +1,7 @@
 """How the reference plays a program: in float64 for the judge, with or without random rounding, or in a dtype of its
 own."""
 
+import dataclasses
 import importlib
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from torchstone.conformance.program import (
     AddGroup,
+    Function,
     Group,
     LossProgram,
     OptimizerProgram,
@@ -27,7 +29,7 @@ from torchstone.conformance.rounding import DOUBLE, Rounding, Scalar, scalar
 from torchstone.conformance.trace import Entry, Refusal, Trace
 from torchstone.reference import loss as losses
 from torchstone.reference.optimizer import Optimizer
-from torchstone.reference.scheduler import Scheduler, product
+from torchstone.reference.scheduler import Scheduler, momentum_option, product
 
 Lift = Callable[[float, float], Any]  # a number and the unit roundoff of what is computed from it
 
@@ -98,6 +100,8 @@ def _lifted(value: Any, lift: Lift) -> Any:
         return lift(tensor.item(), torch.finfo(getattr(torch, value.dtype)).eps / 2) if tensor.numel() == 1 else tensor
     if isinstance(value, tuple):
         return tuple(_lifted(item, lift) for item in value)
+    if isinstance(value, Function):
+        return dataclasses.replace(value, numbers=_lifted(value.numbers, lift))
     return lift(value, DOUBLE) if isinstance(value, float) else value
 
 
@@ -125,6 +129,11 @@ def _run(
         if schedulers:
             rates = [group.options["lr"] for group in optimizer.groups] if optimizer else schedulers[0].lrs
             tensors["lr"] = torch.tensor([float(lr) for lr in rates], dtype=torch.float64)
+        momenta = next((scheduler.momenta for scheduler in schedulers if scheduler.momenta), None)
+        if momenta:
+            groups = [group.options for group in optimizer.groups] if optimizer else []
+            found = [own["betas"][0] if "betas" in own else own["momentum"] for own in groups] or momenta
+            tensors["momentum"] = torch.tensor([float(each) for each in found], dtype=torch.float64)
         return tensors | {name: torch.tensor(number, dtype=torch.float64) for name, number in more.items()}
 
     yield seen()
@@ -172,3 +181,5 @@ def _write(schedulers: list[Scheduler], index: int, optimizer: Optimizer | None)
     lrs = product(schedulers) if closed else schedulers[index].lrs
     for group, lr in zip(optimizer.groups, lrs, strict=False):
         group.options["lr"] = lr
+    for group, cycled in zip(optimizer.groups, schedulers[index].momenta, strict=False):
+        group.options.update(momentum_option(group.options, cycled))

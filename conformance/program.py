@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-Options = Mapping[str, Any]  # bool, int, float, str, None, a tuple of these, or TensorData
+Options = Mapping[str, Any]  # bool, int, float, str, None, TensorData, Function, or a tuple of these
 
 KINDS: dict[str, type] = {}
 
@@ -61,6 +61,25 @@ def in_layout(values: Tensor, layout: str) -> Tensor:
     if layout == "broadcast" and values.dim() and values.shape[0]:
         return values[:1].clone().expand(values.shape)
     return values
+
+
+@_kind
+@dataclass(frozen=True)
+class Function:
+    """A function of a whole number as plain data: one of those that spec/scheduler.md lists, and its numbers."""
+
+    name: str
+    numbers: tuple[float, ...]
+
+    def __call__(self, x: int) -> Any:
+        match self.name, self.numbers:
+            case "table", values:
+                return values[min(x, len(values) - 1)]
+            case "power", (factor, base):
+                return factor * base**x
+            case "inverse", (factor, slope):
+                return factor / (1 + slope * x)
+        raise ValueError(f"function: it must be a table, a power or an inverse, got {self!r}")
 
 
 @_kind

@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from torchstone.conformance.clauses import cycles_momentum
 from torchstone.conformance.judge import Verdict
 from torchstone.conformance.program import (
     AddGroup,
+    Function,
     Group,
     LossProgram,
     SaveAndReload,
@@ -78,9 +80,22 @@ def _tensor(data: TensorData) -> str:
 def _value(value: Any) -> str:
     if isinstance(value, TensorData):
         return _tensor(value)
+    if isinstance(value, Function):
+        return _function(value)
     if isinstance(value, tuple):
         return f"({', '.join(_value(item) for item in value)},)"
     return f'float("{value}")' if isinstance(value, float) and not math.isfinite(value) else repr(value)
+
+
+def _function(value: Function) -> str:
+    numbers = [_value(number) for number in value.numbers]
+    match value.name:
+        case "table":
+            return f"lambda x: [{', '.join(numbers)}][min(x, {len(numbers) - 1})]"
+        case "power":
+            return f"lambda x: {numbers[0]} * {numbers[1]}**x"
+        case _:
+            return f"lambda x: {numbers[0]} / (1 + {numbers[1]} * x)"
 
 
 def _options(options: Any, *more: str) -> str:
@@ -110,9 +125,7 @@ def _run(program: Any, name: str, imported: Import, lines: list[str]) -> Iterato
     alone = isinstance(program, ScheduleProgram)
     if alone:
         optimizer, schedules = "torch.optim.SGD", [program]
-        rates = [f'"lr": {lr!r}' for lr in program.lrs or program.base_lrs]
-        initial = [f', "initial_lr": {base!r}' if program.lrs else "" for base in program.base_lrs]
-        groups = [f'{{"params": [torch.zeros(1)], {lr}{more}}}' for lr, more in zip(rates, initial, strict=True)]
+        groups = [f'{{"params": [torch.zeros(1)], "lr": {base!r}}}' for base in program.base_lrs]
     else:
         groups = [_group(group) for group in program.groups]
     built = []
@@ -122,6 +135,12 @@ def _run(program: Any, name: str, imported: Import, lines: list[str]) -> Iterato
             lines.append(line)
         built.append(f"{scheduler}({_options(schedule.options, 'optimizer')})")
     yield f"groups = [{', '.join(groups)}]"
+    if alone and program.lrs:
+        started = {name: value for name, value in program.options.items() if name != "last_epoch"}
+        yield f"interrupted = {optimizer}(groups)"
+        yield f"{scheduler}({_options(started, 'interrupted')})"
+        yield f"rates = {list(program.lrs)!r}"
+        yield 'groups = [{**group, "lr": lr} for group, lr in zip(interrupted.param_groups, rates)]'
     yield f"optimizer = {optimizer}({_options(options, 'groups')})"
     yield f"schedulers = [{', '.join(built)}]"
     yield ""
@@ -139,6 +158,10 @@ def _run(program: Any, name: str, imported: Import, lines: list[str]) -> Iterato
     if schedules and not alone:
         yield '    rates = [float(group["lr"]) for group in optimizer.param_groups]'
         yield '    trace[-1]["lr"] = torch.tensor(rates, dtype=torch.float64)'
+    if cycles_momentum(schedules):
+        yield "    groups = optimizer.param_groups"
+        yield '    momenta = [group["betas"][0] if "betas" in group else group["momentum"] for group in groups]'
+        yield '    trace[-1]["momentum"] = torch.tensor(momenta, dtype=torch.float64)'
     yield ""
     yield ""
     yield "trace = []"

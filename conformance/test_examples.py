@@ -6,6 +6,7 @@ import torch
 
 from torchstone.conformance.clauses import component
 from torchstone.conformance.program import (
+    Function,
     Group,
     LossProgram,
     OptimizerProgram,
@@ -31,10 +32,14 @@ def _options(arguments, *others):
     """The options among an example's arguments; tensors such as class weights are lists there."""
     tuples = ("milestones", "min_lr", "betas", "base_lr", "max_lr", "base_momentum", "max_momentum")
     named = {name: value for name, value in arguments.items() if name not in others}
-    return {
-        name: value if not isinstance(value, list) else tuple(value) if name in tuples else tensor_data(value)
-        for name, value in named.items()
-    }
+    return {name: _option(value, name in tuples) for name, value in named.items()}
+
+
+def _option(value, listed):
+    if isinstance(value, tuple) and isinstance(value[0], str):
+        name, numbers = value
+        return Function(name, tuple(numbers))
+    return value if not isinstance(value, list) else tuple(value) if listed else tensor_data(value)
 
 
 def loss_program(example):

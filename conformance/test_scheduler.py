@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torchstone.conformance import strategies as some
+from torchstone.conformance.clauses import components
 from torchstone.conformance.oracle import rule
 from torchstone.conformance.program import (
     Group,
@@ -213,6 +214,33 @@ def test_scheduler_18_options_out_of_domain_are_refused_at_once(play, component,
     bad = some.tests_of(component).BAD
 
     assert play.refuses(data.draw(some.programs_with_bad(some.programs_of(component), bad)))
+
+
+@given(data=st.data())
+def test_scheduler_21_a_list_must_have_a_value_for_each_group(play, component, data):
+    names = getattr(rule("schedulers", component), "EACH", ())
+    if not names:
+        pytest.skip(f"no option of {component} may list one value a group")
+    program = data.draw(some.programs_of(component))
+    name, count = data.draw(st.sampled_from(names)), len(program.base_lrs) + data.draw(st.sampled_from([1, -1]))
+    value = some.option(program, name)
+    value = value[0] if isinstance(value, tuple) else value
+
+    assert play.refuses(some.having(program, **{name: (value,) * count}))
+
+
+@given(data=st.data())
+def test_scheduler_22_a_momentum_that_is_not_there_cannot_be_cycled(play, component, data):
+    if "cycle_momentum" not in defaults(rule("schedulers", component)):
+        pytest.skip(f"{component} cycles no momentum")
+    program = some.having(data.draw(some.programs_of(component)), cycle_momentum=True)
+    options = {page.stem: defaults(rule("optimizers", page.stem)) for page in components("optimizers")}
+    without = [stem for stem, known in options.items() if not {"betas", "momentum"} & set(known)]
+    zero = TensorData("float64", (1,), (0.0,))
+    groups = tuple(Group((zero,), {"lr": base}) for base in program.base_lrs)
+    optimizer = data.draw(st.sampled_from(without))
+
+    assert play.refuses(TrainingProgram(optimizer, {}, groups, (Schedule(component, program.options),)))
 
 
 @given(data=st.data())

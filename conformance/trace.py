@@ -20,7 +20,8 @@ class Entry:
 
     A loss program has one entry: `value`, and `grad NAME` for each tensor differentiated. The other kinds have an entry
     after construction and one after each event: `param I` in the order of the groups, `lr` (float64, one element a
-    group) where there is a scheduler, `loss` where a closure returned one. A refusal ends the trace.
+    group) where there is a scheduler, `momentum` (the same, of `betas` the first) where a scheduler sets it, `loss`
+    where a closure returned one. A refusal ends the trace.
     """
 
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
@@ -49,6 +50,10 @@ class Trace:
     def lr(self, after: int = -1) -> Tensor:
         """The learning rates of all groups after an event (by default the last)."""
         return self.entries[after].tensors["lr"]
+
+    def momentum(self, after: int = -1) -> Tensor:
+        """The momentum of all groups after an event (by default the last)."""
+        return self.entries[after].tensors["momentum"]
 
     @property
     def refusal(self) -> Refusal | None:

@@ -3,11 +3,12 @@
 A scheduler is a module with `check(**options)`, which holds the defaults and refuses what is out of domain, and one of:
 `rate(t, base_lr, **options)`, the learning rate after t steps in closed form; or, where the rate depends on what was
 measured, `init(lrs, **options)` and `update(state, metric, lrs, **options)`, which returns the new rates and state.
-`EACH` names the options that may list one value a group.
+`EACH` names the options that may list one value a group. A component that cycles the momentum of the optimizer too has
+`momentum(t, **options)` beside `rate`.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -45,6 +46,16 @@ def of_group(rule: ModuleType, options: Mapping[str, Any], group: int) -> dict[s
     return {name: real(option[group] if name in listed else option) for name, option in options.items()}
 
 
+def share(x: Any) -> bool:
+    """Whether x is a number from 0 to 1. NaN is not."""
+    return bool(0 <= x <= 1)
+
+
+def each(ok: Callable[[Any], bool], value: Any) -> bool:
+    """Whether a value is as it should be, or, where it lists several, all of them are."""
+    return all(map(ok, value)) if isinstance(value, list | tuple) else ok(value)
+
+
 class Scheduler:
     """The learning rates of the groups of one optimizer.
 
@@ -64,6 +75,10 @@ class Scheduler:
         options = defaults(rule) | options
         closed = hasattr(rule, "rate")
         rule.check(**options)  # scheduler.18 scheduler.20
+        for name in getattr(rule, "EACH", ()):
+            listed = isinstance(options[name], list | tuple)
+            one_each = not listed or len(options[name]) == len(base_lrs)
+            require(one_each, f"scheduler: {name} must be one value, or one a group", options[name])  # scheduler.21
         require(whole(last_epoch, -1), "scheduler: last_epoch must be whole and >= -1", last_epoch)  # scheduler.19
         require(closed or last_epoch == -1, "scheduler: last_epoch is for a closed form", last_epoch)  # scheduler.20
         self.rule = rule
@@ -71,6 +86,7 @@ class Scheduler:
         self.each = [of_group(rule, options, group) for group in range(len(base_lrs))]
         self.base_lrs = [real(lr) for lr in base_lrs]
         self.lrs = self.base_lrs if lrs is None else [real(lr) for lr in lrs]
+        self.momenta: list[Any] = []  # where the component cycles the momentum: that of each group
         self.t: Any = last_epoch  # scheduler.15
         if closed:
             self.step()  # scheduler.1
@@ -82,8 +98,17 @@ class Scheduler:
         if hasattr(self.rule, "rate"):
             groups = zip(self.base_lrs, self.each, strict=True)
             self.lrs = [self.rule.rate(self.t, base_lr, **options) for base_lr, options in groups]  # scheduler.3
+            if self.options.get("cycle_momentum"):
+                self.momenta = [self.rule.momentum(self.t, **options) for options in self.each]
         else:
             self.lrs, self.state = self.rule.update(self.state, metric, self.lrs, **self.options)
+
+
+def momentum_option(options: Mapping[str, Any], momentum: Any) -> dict[str, Any]:
+    """The option of an optimizer that the cycled momentum is put into, with its new value."""
+    known = "betas" in options or "momentum" in options
+    require(known, "scheduler: to cycle the momentum an optimizer must have it, or betas", [*options])  # scheduler.22
+    return {"betas": (momentum, *options["betas"][1:])} if "betas" in options else {"momentum": momentum}
 
 
 def product(schedulers: Sequence[Scheduler]) -> list[Any]:

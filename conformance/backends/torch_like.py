@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 from torchstone.conformance.backend import Broken, UnknownBackend, Unsupported
-from torchstone.conformance.clauses import component
+from torchstone.conformance.clauses import component, cycles_momentum
 from torchstone.conformance.judge import Judge, Verdict
 from torchstone.conformance.program import (
     AddGroup,
+    Function,
     Group,
     LossProgram,
     OptimizerProgram,
@@ -156,10 +157,10 @@ class Run:
         program = self.program
         if isinstance(program, ScheduleProgram):
             optimizer = lookup(self.backend.namespace, "SGD") or torch.optim.SGD
-            lrs = program.lrs or program.base_lrs
-            resumed = [{"initial_lr": base} if program.lrs else {} for base in program.base_lrs]
-            groups: list[dict[str, Any]] = [{"lr": lr, **more} for lr, more in zip(lrs, resumed, strict=True)]
+            groups: list[dict[str, Any]] = [{"lr": base} for base in program.base_lrs]
             options: dict[str, Any] = {"lr": 0.0}
+            if program.lrs:
+                groups = self.interrupted(optimizer(_with_params(groups), **options), program)
         else:
             given = [group.options for group in (*program.groups, *self.added)]
             groups = [{name: _value(value) for name, value in group.items()} for group in given]
@@ -173,9 +174,19 @@ class Run:
         for group in groups[len(groups) - len(self.added) :]:
             self.optimizer.add_param_group(group)
         self.schedulers = [
-            self.backend.find(schedule.component, schedule.options)(self.optimizer, **schedule.options)
-            for schedule in self.schedules
+            self.scheduler(schedule.component, schedule.options, self.optimizer) for schedule in self.schedules
         ]
+
+    def scheduler(self, component: str, options: Mapping[str, Any], optimizer: Any) -> Any:
+        given = {name: _value(value) for name, value in options.items()}
+        return self.backend.find(component, options)(optimizer, **given)
+
+    def interrupted(self, optimizer: Any, program: ScheduleProgram) -> list[dict[str, Any]]:
+        """The groups as a run of the scheduler leaves them that was interrupted, with the rates in force."""
+        options = {name: value for name, value in program.options.items() if name != "last_epoch"}
+        self.scheduler(program.component, options, optimizer)
+        left = [{name: value for name, value in g.items() if name != "params"} for g in optimizer.param_groups]
+        return [{**group, "lr": lr} for group, lr in zip(left, program.lrs or (), strict=True)]
 
     @property
     def params(self) -> list[Tensor]:
@@ -190,6 +201,9 @@ class Run:
             tensors = {f"param {i}": param.detach().clone() for i, param in enumerate(self.params)}
         if self.schedulers:
             tensors["lr"] = torch.tensor([float(g["lr"]) for g in self.optimizer.param_groups], dtype=torch.float64)
+        if cycles_momentum(self.schedules):
+            momenta = [g["betas"][0] if "betas" in g else g["momentum"] for g in self.optimizer.param_groups]
+            tensors["momentum"] = torch.tensor(momenta, dtype=torch.float64)
         return tensors
 
     def entries(self) -> Iterator[Tensors]:
@@ -285,6 +299,10 @@ def _at(namespace: Any, place: str, name: str) -> Any:
     return namespace
 
 
+def _with_params(groups: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"params": [torch.zeros(1, requires_grad=True)], **group} for group in groups]
+
+
 def _schedules(program: Any) -> tuple[Schedule, ...]:
     if isinstance(program, ScheduleProgram):
         return (Schedule(program.component, program.options),)
@@ -294,6 +312,8 @@ def _schedules(program: Any) -> tuple[Schedule, ...]:
 def _value(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_value(item) for item in value)
+    if isinstance(value, Function):
+        return lambda x: value(x)  # a scheduler saves the attributes of an object, and nothing of a function
     return value.torch() if isinstance(value, TensorData) else value
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torchstone.conformance.oracle import rule
 from torchstone.conformance.program import (
     Event,
+    Function,
     Group,
     OptimizerProgram,
     SaveAndReload,
@@ -134,6 +135,21 @@ def programs_with_bad(
     return having(program, **{name: value})
 
 
+def bad_in_a_list(program: ScheduleProgram, name: str) -> ScheduleProgram:
+    """The same program, where an option's value is that of the last group only, and the others have 0.5."""
+    others = (0.5,) * (len(program.base_lrs) - 1)
+    return having(program, **{name: (*others, option(program, name))})
+
+
+# The functions that a program can have: all their values lie between 0 and 1, as a scale should.
+SHARES = decimals(0.0, 1.0, 1.0, 0.5, 0.9, 0.0)
+FUNCTIONS = st.one_of(
+    st.lists(SHARES, min_size=1, max_size=5).map(lambda values: Function("table", tuple(values))),
+    st.tuples(SHARES, SHARES).map(lambda numbers: Function("power", numbers)),
+    st.tuples(SHARES, SHARES).map(lambda numbers: Function("inverse", numbers)),
+)
+
+
 SETTABLE: Mapping[str, OptionStrategies] = {
     "sgd": {"momentum": decimals(0.0, 1.0, 0.9), "weight_decay": decimals(0.0, 1.0, 0.1)},
     "adam": {"weight_decay": decimals(0.0, 1.0, 0.1)},
@@ -185,12 +201,23 @@ def training_programs(
 
 
 def by_hand(program: TrainingProgram, trace: Trace) -> OptimizerProgram:
-    """The same steps of the optimizer without schedulers, with the rates of the trace set before them."""
-    groups = range(len(program.groups))
-    events: list[Event] = [SetOption(i, "lr", trace.lr(0)[i].item()) for i in groups]
+    """The same steps of the optimizer without schedulers, with the rates and momenta of the trace set before them."""
+
+    def settings(after: int) -> list[Event]:
+        groups, own = range(len(program.groups)), defaults(rule("optimizers", program.component))
+        found: list[Event] = [SetOption(i, "lr", trace.lr(after)[i].item()) for i in groups]
+        if "momentum" in trace.entries[after].tensors:
+            momenta = trace.momentum(after).tolist()
+            for i in groups:
+                betas = "betas" in own
+                cycled = (momenta[i], *own["betas"][1:]) if betas else momenta[i]
+                found.append(SetOption(i, "betas" if betas else "momentum", cycled))
+        return found
+
+    events = settings(0)
     for after, event in enumerate(program.events, 1):
         if isinstance(event, ScheduleStep):
-            events += [SetOption(i, "lr", trace.lr(after)[i].item()) for i in groups]
+            events += settings(after)
         elif not isinstance(event, SaveAndReload):
             events.append(event)
     return OptimizerProgram(program.component, program.options, program.groups, tuple(events))
