@@ -16,6 +16,7 @@ from torchstone.conformance.program import (
     LossProgram,
     OptimizerProgram,
     Program,
+    Schedule,
     ScheduleProgram,
     ScheduleStep,
     SetOption,
@@ -28,8 +29,8 @@ from torchstone.conformance.program import (
 from torchstone.conformance.rounding import DOUBLE, Rounding, Scalar, scalar
 from torchstone.conformance.trace import Entry, Refusal, Trace
 from torchstone.reference import loss as losses
-from torchstone.reference.optimizer import Optimizer
-from torchstone.reference.scheduler import Scheduler, momentum_option, product
+from torchstone.reference.optimizer import Optimizer, defaults
+from torchstone.reference.scheduler import Part, Scheduler, momentum_option, product
 
 Lift = Callable[[float, float], Any]  # a number and the unit roundoff of what is computed from it
 
@@ -102,7 +103,15 @@ def _lifted(value: Any, lift: Lift) -> Any:
         return tuple(_lifted(item, lift) for item in value)
     if isinstance(value, Function):
         return dataclasses.replace(value, numbers=_lifted(value.numbers, lift))
+    if isinstance(value, Schedule):
+        own = rule("schedulers", value.component)
+        return Part(own, defaults(own) | _options(value.options, lift))
     return lift(value, DOUBLE) if isinstance(value, float) else value
+
+
+def plain(options: Any) -> dict[str, Any]:
+    """Options as the reference takes them, with no rounding."""
+    return _options(options, lambda number, unit: number)
 
 
 def _options(options: Any, lift: Lift) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torchstone.conformance.program import (
     Group,
     LossProgram,
     SaveAndReload,
+    Schedule,
     ScheduleProgram,
     ScheduleStep,
     SetOption,
@@ -130,15 +131,12 @@ def _run(program: Any, name: str, imported: Import, lines: list[str]) -> Iterato
         groups = [_group(group) for group in program.groups]
     built = []
     for schedule in schedules:
-        line, scheduler = imported(schedule.component)
-        if line not in lines:
-            lines.append(line)
-        built.append(f"{scheduler}({_options(schedule.options, 'optimizer')})")
+        built.append(_scheduler(schedule, "optimizer", imported, lines))
     yield f"groups = [{', '.join(groups)}]"
     if alone and program.lrs:
         started = {name: value for name, value in program.options.items() if name != "last_epoch"}
         yield f"interrupted = {optimizer}(groups)"
-        yield f"{scheduler}({_options(started, 'interrupted')})"
+        yield _scheduler(Schedule(program.component, started), "interrupted", imported, lines)
         yield f"rates = {list(program.lrs)!r}"
         yield 'groups = [{**group, "lr": lr} for group, lr in zip(interrupted.param_groups, rates)]'
     yield f"optimizer = {optimizer}({_options(options, 'groups')})"
@@ -169,6 +167,18 @@ def _run(program: Any, name: str, imported: Import, lines: list[str]) -> Iterato
     for event in program.events:
         yield from _event(event, optimizer, options, built, alone)
         yield "see()"
+
+
+def _scheduler(schedule: Any, optimizer: str, imported: Import, lines: list[str]) -> str:
+    """The call that builds a scheduler, with those that it is composed of."""
+    line, name = imported(schedule.component)
+    if line not in lines:
+        lines.append(line)
+    if "schedulers" not in schedule.options:
+        return f"{name}({_options(schedule.options, optimizer)})"
+    parts = ", ".join(_scheduler(part, optimizer, imported, lines) for part in schedule.options["schedulers"])
+    others = {option: value for option, value in schedule.options.items() if option != "schedulers"}
+    return f"{name}({_options(others, f'optimizer={optimizer}', f'schedulers=[{parts}]')})"
 
 
 def _event(event: Any, optimizer: str, options: Any, built: list[str], alone: bool) -> Iterator[str]:

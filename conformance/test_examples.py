@@ -10,6 +10,7 @@ from torchstone.conformance.program import (
     Group,
     LossProgram,
     OptimizerProgram,
+    Schedule,
     ScheduleProgram,
     ScheduleStep,
     Step,
@@ -39,6 +40,8 @@ def _option(value, listed):
     if isinstance(value, tuple) and isinstance(value[0], str):
         name, numbers = value
         return Function(name, tuple(numbers))
+    if isinstance(value, list) and any(isinstance(part, tuple) for part in value):
+        return tuple(Schedule(name, _options(options)) for name, options in value)
     return value if not isinstance(value, list) else tuple(value) if listed else tensor_data(value)
 
 

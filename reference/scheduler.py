@@ -10,7 +10,7 @@ measured, `init(lrs, **options)` and `update(state, metric, lrs, **options)`, wh
 import math
 from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -41,9 +41,15 @@ def finite(x: Any) -> bool:
 
 def of_group(rule: ModuleType, options: Mapping[str, Any], group: int) -> dict[str, Any]:
     """The options as one group has them: of those in `EACH` that list one value a group, its own."""
-    each = getattr(rule, "EACH", ())
-    listed = {name for name, option in options.items() if name in each and isinstance(option, list | tuple)}
-    return {name: real(option[group] if name in listed else option) for name, option in options.items()}
+
+    def own(name: str, option: Any) -> Any:
+        if isinstance(option, list | tuple) and name in getattr(rule, "EACH", ()):
+            return real(option[group])
+        if isinstance(option, list | tuple) and name == "schedulers":
+            return [Part(part.rule, of_group(part.rule, part.options, group)) for part in option]
+        return real(option)
+
+    return {name: own(name, option) for name, option in options.items()}
 
 
 def share(x: Any) -> bool:
@@ -54,6 +60,24 @@ def share(x: Any) -> bool:
 def each(ok: Callable[[Any], bool], value: Any) -> bool:
     """Whether a value is as it should be, or, where it lists several, all of them are."""
     return all(map(ok, value)) if isinstance(value, list | tuple) else ok(value)
+
+
+class Part(NamedTuple):
+    """A scheduler inside another: its component and its options."""
+
+    rule: ModuleType
+    options: Mapping[str, Any]
+
+    def rate(self, t: int, base_lr: Any) -> Any:
+        return self.rule.rate(t, base_lr, **self.options)
+
+
+def parts(schedulers: Any) -> bool:
+    """Whether these are one or more schedulers, all of them closed forms. Options out of domain are refused."""
+    listed = isinstance(schedulers, list | tuple) and all(isinstance(part, Part) for part in schedulers)
+    for part in schedulers if listed else ():
+        part.rule.check(**part.options)
+    return listed and len(schedulers) > 0 and all(hasattr(part.rule, "rate") for part in schedulers)
 
 
 class Scheduler:
@@ -80,7 +104,8 @@ class Scheduler:
             one_each = not listed or len(options[name]) == len(base_lrs)
             require(one_each, f"scheduler: {name} must be one value, or one a group", options[name])  # scheduler.21
         require(whole(last_epoch, -1), "scheduler: last_epoch must be whole and >= -1", last_epoch)  # scheduler.19
-        require(closed or last_epoch == -1, "scheduler: last_epoch is for a closed form", last_epoch)  # scheduler.20
+        resumes = closed and getattr(rule, "RESUMES", True)
+        require(resumes or last_epoch == -1, "scheduler: last_epoch is for a closed form", last_epoch)  # scheduler.20
         self.rule = rule
         self.options = {name: real(option) for name, option in options.items()}  # scheduler.11
         self.each = [of_group(rule, options, group) for group in range(len(base_lrs))]

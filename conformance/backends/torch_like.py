@@ -178,8 +178,12 @@ class Run:
         ]
 
     def scheduler(self, component: str, options: Mapping[str, Any], optimizer: Any) -> Any:
-        given = {name: _value(value) for name, value in options.items()}
-        return self.backend.find(component, options)(optimizer, **given)
+        found, given = self.backend.find(component, options), {}
+        for name, value in options.items():
+            parts = [part for part in value if isinstance(part, Schedule)] if isinstance(value, tuple) else []
+            built = [self.scheduler(part.component, part.options, optimizer) for part in parts]
+            given[name] = built or _value(value)
+        return found(optimizer=optimizer, **given) if "schedulers" in options else found(optimizer, **given)
 
     def interrupted(self, optimizer: Any, program: ScheduleProgram) -> list[dict[str, Any]]:
         """The groups as a run of the scheduler leaves them that was interrupted, with the rates in force."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from hypothesis import strategies as st
 
-from torchstone.conformance.oracle import rule
+from torchstone.conformance.oracle import plain, rule
 from torchstone.conformance.program import (
     Event,
     Function,
@@ -108,7 +108,7 @@ def with_groups(program: ScheduleProgram, order: Sequence[int]) -> ScheduleProgr
 def rates_at(program: ScheduleProgram, t: int) -> tuple[float, ...]:
     """The rates of a closed form after t steps."""
     own = rule("schedulers", program.component)
-    options = dict(defaults(own)) | dict(program.options)
+    options = dict(defaults(own)) | plain(program.options)
     groups = range(len(program.base_lrs))
     return tuple(float(own.rate(t, program.base_lrs[i], **of_group(own, options, i))) for i in groups)
 
@@ -147,6 +147,18 @@ FUNCTIONS = st.one_of(
     st.lists(SHARES, min_size=1, max_size=5).map(lambda values: Function("table", tuple(values))),
     st.tuples(SHARES, SHARES).map(lambda numbers: Function("power", numbers)),
     st.tuples(SHARES, SHARES).map(lambda numbers: Function("inverse", numbers)),
+)
+
+
+# Factors that a schedule can be composed of, with options at which each of them alone is right everywhere.
+PARTS = st.one_of(
+    decimals(0.1, 1.5, 0.5, 0.9, 1.0).map(lambda gamma: Schedule("exponential", {"gamma": gamma})),
+    st.builds(lambda size, gamma: Schedule("step", {"step_size": size, "gamma": gamma}), WHOLE, SHARES),
+    st.builds(lambda at, gamma: Schedule("multi_step", {"milestones": (at, at + 2), "gamma": gamma}), WHOLE, SHARES),
+    WHOLE.map(lambda total: Schedule("linear", {"start_factor": 0.5, "end_factor": 1.0, "total_iters": total})),
+    st.sampled_from([0.5, 0.1]).map(lambda factor: Schedule("constant", {"factor": factor, "total_iters": 3})),
+    st.builds(lambda total, power: Schedule("polynomial", {"total_iters": total, "power": power}), WHOLE, SHARES),
+    FUNCTIONS.map(lambda function: Schedule("multiplicative", {"lr_lambda": function})),
 )
 
 
