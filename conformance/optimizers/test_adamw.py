@@ -66,7 +66,11 @@ def test_adamw_8_epsilon_is_outside_the_root_and_the_correction(play, program):
 
 
 @given(
-    some.one_parameter("adamw", some.using(some.adam_numbers, weight_decay=some.ANY_DECAYS, eps=some.LARGE_EPSILONS))
+    some.one_parameter(
+        "adamw",
+        some.using(some.adam_numbers, weight_decay=some.ANY_DECAYS, eps=some.LARGE_EPSILONS),
+        starts=some.AWAY,
+    )
 )
 def test_adamw_9_zero_gradients_leave_the_decay(play, program):
     still, count = some.still(program), len(program.events)
