@@ -1,19 +1,20 @@
 """Declared deviations: where a backend is known to differ, why, and the stored program that shows it.
 
-A file `NAME.known.toml` holds `[[deviation]]` tables, one a cause, with `clause` (one, or a list of all that the cause
-shows in), `reason` and `program` (JSON), and where they help `component` (for a general clause), `link`, `backends` (the
-names it holds for) and `where`: what the JSON forms of the failing programs have in common. A table must hold entry by
-entry, a list holds if one of its items does, an event matches by its kind. Without `where`, every failure of the clause
-is taken to be this one.
+A file `NAME.known.toml` holds `[[deviation]]` tables, one a cause, with `clause` (one, or a list of all that the
+cause shows in), `reason` and `program` (JSON), and where they help `component` (one, or a list, for a general
+clause), `link`, `backends` (the names it holds for) and `where`: what the JSON forms of the failing programs have in
+common. A table must hold entry by entry, a list holds if one of its items does, an event matches by its kind. Without
+`where`, every failure of the clause is taken to be this one.
 """
 
+import itertools
 import json
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torchstone.conformance.clauses import clause
+from torchstone.conformance.clauses import clause, component
 from torchstone.conformance.program import Program, from_json, to_json
 
 FIELDS = {"clause", "component", "reason", "link", "backends", "where", "program"}
@@ -53,16 +54,21 @@ def read(path: Path) -> list[Deviation]:
             )
         program = from_json(json.loads(table.pop("program")))
         about = {program.component, *(schedule.component for schedule in getattr(program, "schedules", ()))}
-        if table.setdefault("component", program.component) not in about:
+        ids, shown = _listed(table.pop("clause")), _listed(table.pop("component", program.component))
+        if not about & set(shown):
             raise BadDeviation(
-                f"{where}: the stored program must be one of {table['component']}, got {program.component}"
+                f"{where}: the stored program must be one of {', '.join(shown)}, got {program.component}"
             )
-        backends, ids = tuple(table.pop("backends", ())), table.pop("clause")
-        for id in [ids] if isinstance(ids, str) else ids:
-            if clause(id).stem not in (*about, "loss", "optimizer", "scheduler", "training", "accuracy"):
+        backends = tuple(table.pop("backends", ()))
+        for id, name in itertools.product(ids, (component(name).stem for name in shown)):
+            if clause(id).stem not in (*about, *shown, "loss", "optimizer", "scheduler", "training", "accuracy"):
                 raise BadDeviation(f"{where}: clause {id} must be about the program, got one of {program.component}")
-            found.append(Deviation(id, program=program, backends=backends, **table))
+            found.append(Deviation(id, name, program=program, backends=backends, **table))
     return found
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def _matches(pattern: Any, value: Any) -> bool:

@@ -61,7 +61,7 @@ class Rounding(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, kind, mutable = _kind(func)
         if kind == "reduction":
-            growth = self.unit_roundoff * (1 + math.log2(max(1, _reduced(args))))
+            growth = self.unit_roundoff * (1 + math.log2(max(1, _reduced(name, args))))
             args = tuple(self.moved(arg, growth) if isinstance(arg, Tensor) else arg for arg in args)
         result = func(*args, **kwargs) if kwargs else func(*args)
         if kind == "exact":
@@ -179,10 +179,14 @@ def scalar(tensor: Tensor, unit_roundoff: float = DOUBLE) -> Tensor:
     return tensor
 
 
-def _reduced(args: tuple[Any, ...]) -> int:
+def _reduced(name: str, args: tuple[Any, ...]) -> int:
     """How many terms a reduction adds up for one element of its result."""
-    shape = args[0].shape
+    shape, at = args[0].shape, 2 if name.endswith("norm") else 1  # a norm takes its degree before the axes
     if len(args) > 1 and isinstance(args[1], Tensor):
         return int(shape[-1]) if shape else 1
-    dims = args[1] if len(args) > 1 and isinstance(args[1], list | tuple | int) and args[1] != [] else range(len(shape))
+    dims = (
+        args[at]
+        if len(args) > at and isinstance(args[at], list | tuple | int) and args[at] != []
+        else range(len(shape))
+    )
     return math.prod(shape[dim] for dim in ([dims] if isinstance(dims, int) else dims)) if shape else 1

@@ -56,6 +56,11 @@ def fits_into(shape: Sequence[int], whole: Sequence[int]) -> bool:
     return broadcastable(shape, whole) and tuple(torch.broadcast_shapes(shape, whole)) == tuple(whole)
 
 
+def hinge(slack: Tensor) -> Tensor:
+    """`max(slack, 0)`, with the slope of the line at the kink; NaN stays NaN."""
+    return torch.where(slack < 0, 0.0, slack)
+
+
 def part(share: Tensor, loss: Tensor) -> Tensor:
     """`share * loss`, where no share of an infinite loss is 0 and not NaN."""
     return share * torch.where((share == 0) & loss.isinf(), 0.0, loss)

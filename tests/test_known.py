@@ -96,6 +96,12 @@ def test_a_cause_may_show_in_several_clauses(tmp_path):
     ]
 
 
+def test_a_cause_may_show_in_several_components(tmp_path):
+    fields = {"clause": "scheduler.1", "component": ["linear", "step"], "reason": "a reason"}
+    found = write(tmp_path, **fields, program=json.dumps(to_json(PROGRAM)))
+    assert [(each.clause, each.component) for each in found] == [("scheduler.1", "linear"), ("scheduler.1", "step")]
+
+
 @pytest.mark.parametrize(
     ("fields", "error", "message"),
     [
@@ -107,6 +113,11 @@ def test_a_cause_may_show_in_several_clauses(tmp_path):
             {"clause": "step.1", "component": "adam", "reason": "x", "program": None},
             BadDeviation,
             "must be one of adam",
+        ),
+        (
+            {"clause": "scheduler.1", "component": ["step", "stepp"], "reason": "x", "program": None},
+            UnknownName,
+            "stepp",
         ),
     ],
 )

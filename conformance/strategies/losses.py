@@ -14,8 +14,10 @@ from torchstone.conformance.strategies.values import (
     DTYPES,
     Choices,
     Draw,
+    data,
     indices,
     one_of_these,
+    picks,
     positive,
     shape,
     upstream,
@@ -85,6 +87,7 @@ def elementwise_programs(
     numbers: Mapping[str, st.SearchStrategy[Any]] = {},
     reduction: str | None = None,
     batch: bool = False,
+    gradients: Sequence[str] = ("input", "target"),
 ) -> LossProgram:
     """A loss of an input and a target that `tensors` draws for a dtype and a shape, with weights that broadcast to it
     and numbers among its options. With `batch` there is a first axis, which every tensor has in full."""
@@ -96,7 +99,12 @@ def elementwise_programs(
     }
     options |= {name: draw(number) for name, number in numbers.items() if draw(BOOLEANS)}
     given = {"input": input, "target": target}
-    return loss_program(draw, component, given, options, reduction=reduction, gradients=("input", "target"))
+    return loss_program(draw, component, given, options, reduction=reduction, gradients=gradients)
+
+
+def labels(draw: Draw, dtype: str, shape: Sequence[int]) -> TensorData:
+    """A tensor of 1 and -1, which say whether two things are alike, or which of them comes first."""
+    return data(draw, dtype, shape, picks(draw, math.prod(shape), (1.0, -1.0)))
 
 
 def class_shape(draw: Draw, batch: bool = False) -> tuple[int, ...]:

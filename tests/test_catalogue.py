@@ -1,0 +1,49 @@
+"""The catalogue against torch: what it exports and what its constructors take is in the spec, or listed here."""
+
+import importlib
+import inspect
+import re
+
+import pytest
+from torch import optim
+from torch.nn.modules import loss
+from torch.optim import lr_scheduler
+
+from torchstone.conformance.clauses import components
+
+# Names of torch's lists that have no page yet, and those that are no components.
+NOT_YET = {
+    "losses": {
+        "AdaptiveLogSoftmaxWithLoss",
+        "CTCLoss",
+        "CosineEmbeddingLoss",
+        "LinearCrossEntropyLoss",
+        "TripletMarginWithDistanceLoss",
+    },
+    "optimizers": {"ASGD", "Adafactor", "LBFGS", "Muon", "SparseAdam"},
+    "schedulers": set(),
+}
+NO_COMPONENTS = {"Optimizer", "LRScheduler", "lr_scheduler", "swa_utils", "swap_in_optimizer_params_and_state"}
+EXPORTED = {
+    "losses": {*loss.__all__, "AdaptiveLogSoftmaxWithLoss", "Softmax", "LogSoftmax", "Softmin"} - {"NLLLoss2d"},
+    "optimizers": set(optim.__all__),
+    "schedulers": set(lr_scheduler.__all__),
+}
+GIVEN = {"self", "params", "optimizer"}  # what a component works on, and no option of it
+GENERAL = {"last_epoch"}  # spec/scheduler.md has it for all schedulers
+
+
+@pytest.mark.parametrize("kind", EXPORTED)
+def test_what_torch_exports_has_a_page_or_is_listed_as_missing(kind):
+    pages = {page.torch_name for page in components(kind)}
+    assert EXPORTED[kind] - NO_COMPONENTS - pages == NOT_YET[kind]
+
+
+@pytest.mark.parametrize("page", components(), ids=lambda page: page.stem)
+def test_every_parameter_of_torchs_constructor_is_on_the_page(page):
+    module, _, name = page.torch_path.rpartition(".")
+    taken = set(inspect.signature(getattr(importlib.import_module(module), name).__init__).parameters)
+    # Below the table a sentence names the options that choose an implementation, and those that are deprecated.
+    beside = [line for line in page.text.splitlines() if line.startswith("Not specified") or "deprecated" in line]
+    said = {parameter.name for parameter in page.parameters} | set(re.findall(r"`(\w+)`", "\n".join(beside)))
+    assert taken - GIVEN - GENERAL - said == set()
