@@ -30,7 +30,7 @@ from torchstone.conformance.rounding import DOUBLE, Rounding, Scalar, scalar
 from torchstone.conformance.trace import Entry, Refusal, Trace
 from torchstone.reference import loss as losses
 from torchstone.reference.optimizer import Optimizer, defaults
-from torchstone.reference.scheduler import Part, Scheduler, momentum_option, product
+from torchstone.reference.scheduler import Part, Scheduler, in_force, momentum_option
 
 Lift = Callable[[float, float], Any]  # a number and the unit roundoff of what is computed from it
 
@@ -183,12 +183,10 @@ def _schedulers(program: Any, optimizer: Optimizer | None, lift: Lift) -> list[S
 
 
 def _write(schedulers: list[Scheduler], index: int, optimizer: Optimizer | None) -> None:
-    """Put the rates in force after the scheduler `index` was stepped: the product, where all are closed forms."""
+    """Put the rates in force after the scheduler `index` was stepped."""
     if optimizer is None:
         return
-    closed = all(hasattr(scheduler.rule, "rate") for scheduler in schedulers)
-    lrs = product(schedulers) if closed else schedulers[index].lrs
-    for group, lr in zip(optimizer.groups, lrs, strict=False):
+    for group, lr in zip(optimizer.groups, in_force(schedulers, schedulers[index]), strict=False):
         group.options["lr"] = lr
     for group, cycled in zip(optimizer.groups, schedulers[index].momenta, strict=False):
         group.options.update(momentum_option(group.options, cycled))

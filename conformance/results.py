@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import rich.progress
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -192,16 +193,19 @@ def count(found: Iterable[Record]) -> Counter[str]:
 
 
 def table(found: Sequence[Record]) -> Table:
-    """Outcomes by component."""
+    """Outcomes by component, and the worst error in budgets."""
     seen = [outcome for outcome in OUTCOMES if any(record.outcome == outcome for record in found)]
-    shown = Table(title="clause x dtype, by component", header_style="bold", title_style="dim", show_footer=True)
+    title = "clause x dtype, by component; worst: error / budget"
+    shown = Table(title=title, header_style="bold", title_style="dim", show_footer=True, box=SIMPLE, padding=0)
     counts = count(found)
-    shown.add_column("component", "all")
+    shown.add_column("component", "all", overflow="fold")
+    numbers: dict[str, Any] = {"justify": "right", "no_wrap": True}  # so that it is the names that are folded
     for outcome in seen:
-        shown.add_column(outcome, str(counts[outcome]), justify="right", style=STYLES.get(outcome, ""))
-    shown.add_column("programs", f"{sum(record.programs for record in found):,}", justify="right")
-    shown.add_column("comparisons", f"{sum(record.comparisons for record in found):,}", justify="right")
-    shown.add_column("worst error / budget", justify="right")
+        heading = outcome.replace("unsupported", "unsup-\nported")
+        shown.add_column(heading, str(counts[outcome]), style=STYLES.get(outcome, ""), **numbers)
+    shown.add_column("programs", f"{sum(record.programs for record in found):,}", **numbers)
+    shown.add_column("compari-\nsons", f"{sum(record.comparisons for record in found):,}", **numbers)
+    shown.add_column("worst", **numbers)
     for stem in [page.stem for page in components()]:
         own = [record for record in found if record.component == stem]
         if own:

@@ -143,3 +143,9 @@ def product(schedulers: Sequence[Scheduler]) -> list[Any]:
         groups = zip(lrs, scheduler.each, strict=True)
         lrs = [scheduler.rule.rate(scheduler.t, lr, **options) for lr, options in groups]  # scheduler.12
     return lrs
+
+
+def in_force(schedulers: Sequence[Scheduler], stepped: Scheduler) -> list[Any]:
+    """The rates after one of the schedulers of an optimizer was stepped: the product, where all are closed forms."""
+    closed = all(hasattr(scheduler.rule, "rate") for scheduler in schedulers)
+    return product(schedulers) if closed else stepped.lrs

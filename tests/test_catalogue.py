@@ -3,13 +3,14 @@
 import importlib
 import inspect
 import re
+from pathlib import Path
 
 import pytest
 from torch import optim
 from torch.nn.modules import loss
 from torch.optim import lr_scheduler
 
-from torchstone.conformance.clauses import components
+from torchstone.conformance.clauses import clauses, components
 
 # Names of torch's lists that have no page yet, and those that are no components.
 NOT_YET = {
@@ -47,3 +48,9 @@ def test_every_parameter_of_torchs_constructor_is_on_the_page(page):
     beside = [line for line in page.text.splitlines() if line.startswith("Not specified") or "deprecated" in line]
     said = {parameter.name for parameter in page.parameters} | set(re.findall(r"`(\w+)`", "\n".join(beside)))
     assert taken - GIVEN - GENERAL - said == set()
+
+
+def test_the_changelog_names_every_clause():
+    text = (Path(__file__).parents[1] / "CHANGELOG.md").read_text("utf-8")
+    named = re.findall(r"`(\w+)\.(\d+)`–`(\d+)`", text)
+    assert {f"{stem}.{i}" for stem, first, last in named for i in range(int(first), int(last) + 1)} == set(clauses())

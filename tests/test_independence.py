@@ -12,7 +12,8 @@ from torchstone.conformance.oracle import rule
 from torchstone.reference.optimizer import defaults
 
 ROOT = Path(inspect.getfile(torchstone.reference)).parent
-FILES = sorted(ROOT.rglob("*.py"))
+CLOTHES = ROOT / "torch_api.py"  # torch's classes around the reference: no component may use it
+FILES = sorted(set(ROOT.rglob("*.py")) - {CLOTHES})
 # The spec itself defines what these compute, so the reference must not call them.
 DEFINED = {
     "softmax",
@@ -26,6 +27,9 @@ DEFINED = {
 }
 
 
+UNWANTED = {"torch.nn", "torch.optim", "torchstone.conformance"}
+
+
 def offences(source: str) -> list[str]:
     """What a file of the reference may not do: import the suite, or use torch's losses, optimizers and schedulers."""
     found = []
@@ -37,7 +41,7 @@ def offences(source: str) -> list[str]:
             names = [f"{module}.{alias.name}" for alias in node.names]
             if module.startswith(("torch.", "torchstone.conformance")):
                 found.append(module)
-            found += [name for name in names if name in ("torch.nn", "torch.optim", "torchstone.conformance")]
+            found += [name for name in names if name in UNWANTED or name.startswith("torchstone.reference.torch_api")]
         if isinstance(node, ast.Attribute):
             path = ast.unparse(node)
             if path.startswith(("torch.nn", "torch.optim", "torch._C", "torch.ops", "torch.special")):
@@ -47,6 +51,10 @@ def offences(source: str) -> list[str]:
             if node.attr.endswith("_") and not node.attr.startswith("_") and node.attr != "requires_grad_":
                 found.append(f"{path} changes a tensor in place")
     return found
+
+
+def test_torchs_clothes_know_nothing_of_the_suite():
+    assert "torchstone.conformance" not in CLOTHES.read_text()
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -63,6 +71,7 @@ def test_the_reference_uses_plain_torch_operations_only(path):
         "import torch\ntorch.nn.functional.mse_loss",
         "import torch\ntorch.optim.Adam",
         "from torchstone.conformance import judge",
+        "from torchstone.reference import torch_api",
         "def f(x): return x.log_softmax(1)",
         "def f(x): return x.add_(1)",
     ],

@@ -1,0 +1,243 @@
+"""The reference in torch's clothes: classes with torch's names and signatures over the functions of the spec.
+
+    from torchstone.reference.torch_api import Adam, CosineAnnealingLR, CrossEntropyLoss
+
+trains an existing script on the reference, one plain operation at a time under a debugger. What is computed is in the
+modules of the components; here are only parameter groups, closures, state dictionaries and the rates of schedulers.
+Signatures are read off torch's own classes. `foreach`, `fused` and `capturable` choose an implementation of torch's and
+are ignored; `differentiable` is not offered.
+"""
+
+import functools
+import importlib
+import inspect
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn, optim
+from torch.optim import lr_scheduler
+
+from torchstone import __version__ as __version__
+from torchstone.reference import loss as losses
+from torchstone.reference.optimizer import check, defaults
+from torchstone.reference.scheduler import Part, Scheduler, in_force, momentum_option
+
+IGNORED = ("foreach", "fused", "capturable")
+
+
+def given(torch_class: type, *args: Any, **options: Any) -> dict[str, Any]:
+    """What a constructor was given, by torch's names."""
+    return dict(inspect.signature(torch_class).bind(*args, **options).arguments)
+
+
+class Loss(nn.Module):
+    """A loss as a module. Options that are tensors, such as class weights, are buffers and move with it."""
+
+    torch_class: ClassVar[type]
+    rule: ClassVar[Callable[..., Tensor]]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__()
+        named = given(self.torch_class, *args, **options)
+        if "size_average" in named or "reduce" in named:
+            flags = named.pop("size_average", None), named.pop("reduce", None)
+            named["reduction"] = losses.legacy_reduction(*flags, named.get("reduction", "mean"))
+        self.tensors = [name for name, value in named.items() if isinstance(value, Tensor)]
+        for name in self.tensors:
+            self.register_buffer(name, named.pop(name))
+        self.options = named
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        buffers = {name: getattr(self, name) for name in self.tensors}
+        return type(self).rule(*tensors, **self.options, **buffers)
+
+
+class Optimizer(optim.Optimizer):
+    """An optimizer whose parameters change in place, as torch's do, by what the reference returns."""
+
+    torch_class: ClassVar[type]
+    rule: ClassVar[ModuleType]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        named = given(self.torch_class, *args, **options)
+        params = named.pop("params")
+        own = {name: value for name, value in named.items() if name not in IGNORED}
+        check(self.rule, {**defaults(self.rule), **own})
+        super().__init__(params, {**defaults(self.rule), **own})
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        check(self.rule, {name: param_group.get(name, self.defaults[name]) for name in defaults(self.rule)})
+        super().add_param_group(param_group)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            options = {name: group[name] for name in defaults(self.rule)}
+            for param in group["params"]:
+                if param.grad is not None:
+                    kept = self.state[param]
+                    state = self.rule.State(**kept) if kept else self.rule.init(param.detach())
+                    moved, state = self.rule.update(param.detach(), param.grad, state, **options)
+                    param.copy_(moved)
+                    self.state[param] = state._asdict()
+        return loss
+
+
+class Schedule(lr_scheduler.LRScheduler):
+    """A schedule over an optimizer, torch's or the reference's. Only its type is torch's, and nothing of its code."""
+
+    torch_class: ClassVar[type]
+    rule: ClassVar[ModuleType]
+    driving: ClassVar[WeakKeyDictionary[optim.Optimizer, list["Schedule"]]] = WeakKeyDictionary()
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        named = given(self.torch_class, *args, **options)
+        inside = named.get("schedulers", [])
+        self.optimizer = named.pop("optimizer", None) or inside[0].optimizer
+        groups = self.optimizer.param_groups
+        base_lrs = [first(group) for group in groups]
+        if inside:
+            named["schedulers"] = [Part(own.rule, own.schedule.options) for own in inside]
+        lrs = [group["lr"] for group in groups]
+        self.schedule = Scheduler(self.rule, [float(lr) for lr in base_lrs], lrs=[float(lr) for lr in lrs], **named)
+        others = [own for own in self.driving.get(self.optimizer, []) if own not in inside]
+        self.driving[self.optimizer] = [*others, self]
+        self.write()
+
+    @property
+    def last_epoch(self) -> Any:  # type: ignore[override]
+        return self.schedule.t
+
+    @property
+    def base_lrs(self) -> list[float]:  # type: ignore[override]
+        return [float(lr) for lr in self.schedule.base_lrs]
+
+    def step(self, value: Any = None, *, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]
+        """One step; `value` is the metric where the component takes one, and otherwise the epoch."""
+        if hasattr(self.rule, "rate"):
+            self.schedule.step(None, value if epoch is None else epoch)
+        else:
+            self.schedule.lrs = self.get_last_lr()
+            self.schedule.step(float(value if metrics is None else metrics))
+        self.write()
+
+    def write(self) -> None:
+        """Put the rates in force into the groups, and the momenta where they are cycled."""
+        groups = self.optimizer.param_groups
+        lrs = in_force([own.schedule for own in self.driving[self.optimizer]], self.schedule)
+        for group, lr in zip(groups, lrs, strict=False):
+            group["lr"] = torch.full_like(group["lr"], float(lr)) if isinstance(group["lr"], Tensor) else float(lr)
+        for group, cycled in zip(groups, self.schedule.momenta, strict=False):
+            group.update(momentum_option(group, float(cycled)))
+
+    def get_last_lr(self) -> list[float]:  # type: ignore[override]
+        return [float(group["lr"]) for group in self.optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        state = getattr(self.schedule, "state", None)
+        return {"last_epoch": self.last_epoch, "base_lrs": self.base_lrs, "state": state and tuple(state)}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        self.schedule.t, self.schedule.base_lrs = state_dict["last_epoch"], list(state_dict["base_lrs"])
+        if state_dict["state"] is not None:
+            self.schedule.state = self.rule.State(*state_dict["state"])
+
+
+def first(group: dict[str, Any]) -> Any:
+    """The rate a group had before any schedule, which the first schedule writes down."""
+    lr = group["lr"]
+    return group.setdefault("initial_lr", lr.detach().clone() if isinstance(lr, Tensor) else lr)
+
+
+# The components by torch's names, and where torch has them.
+LOSSES = {
+    "BCELoss": "bce",
+    "BCEWithLogitsLoss": "bce_with_logits",
+    "CrossEntropyLoss": "cross_entropy",
+    "GaussianNLLLoss": "gaussian_nll",
+    "HingeEmbeddingLoss": "hinge_embedding",
+    "HuberLoss": "huber",
+    "KLDivLoss": "kl_div",
+    "L1Loss": "l1",
+    "LogSoftmax": "log_softmax",
+    "MarginRankingLoss": "margin_ranking",
+    "MSELoss": "mse",
+    "MultiMarginLoss": "multi_margin",
+    "MultiLabelMarginLoss": "multilabel_margin",
+    "MultiLabelSoftMarginLoss": "multilabel_soft_margin",
+    "NLLLoss": "nll",
+    "PoissonNLLLoss": "poisson_nll",
+    "SmoothL1Loss": "smooth_l1",
+    "SoftMarginLoss": "soft_margin",
+    "Softmax": "softmax",
+    "Softmin": "softmin",
+    "TripletMarginLoss": "triplet_margin",
+}
+OPTIMIZERS = {
+    "Adadelta": "adadelta",
+    "Adagrad": "adagrad",
+    "Adam": "adam",
+    "Adamax": "adamax",
+    "AdamW": "adamw",
+    "NAdam": "nadam",
+    "RAdam": "radam",
+    "RMSprop": "rmsprop",
+    "Rprop": "rprop",
+    "SGD": "sgd",
+}
+SCHEDULERS = {
+    "ChainedScheduler": "chained",
+    "ConstantLR": "constant",
+    "CosineAnnealingLR": "cosine_annealing",
+    "CosineAnnealingWarmRestarts": "cosine_annealing_warm_restarts",
+    "CyclicLR": "cyclic",
+    "ExponentialLR": "exponential",
+    "LambdaLR": "lambda_",
+    "LinearLR": "linear",
+    "MultiStepLR": "multi_step",
+    "MultiplicativeLR": "multiplicative",
+    "OneCycleLR": "one_cycle",
+    "PolynomialLR": "polynomial",
+    "ReduceLROnPlateau": "reduce_on_plateau",
+    "SequentialLR": "sequential",
+    "StepLR": "step",
+}
+__all__ = [*LOSSES, *OPTIMIZERS, *SCHEDULERS]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"torch_api: there is no component {name!r}")
+    return clothed(name)
+
+
+@functools.cache
+def clothed(name: str) -> type:
+    """The class of a component."""
+    kind, base, place = next(
+        (kind, base, place)
+        for names, kind, base, place in (
+            (LOSSES, "losses", Loss, nn),
+            (OPTIMIZERS, "optimizers", Optimizer, optim),
+            (SCHEDULERS, "schedulers", Schedule, lr_scheduler),
+        )
+        if name in names
+    )
+    stem = (LOSSES | OPTIMIZERS | SCHEDULERS)[name]
+    module = importlib.import_module(f"torchstone.reference.{kind}.{stem}")
+    torch_class = getattr(place, name)
+    own = {
+        "torch_class": torch_class,
+        "rule": staticmethod(getattr(module, stem)) if kind == "losses" else module,
+        "__signature__": inspect.signature(torch_class),
+        "__doc__": module.__doc__,
+        "__module__": __name__,
+    }
+    return type(name, (base,), own)

@@ -1,0 +1,98 @@
+"""The reference in torch's clothes trains where torch's classes do."""
+
+import copy
+import pickle
+
+import pytest
+import torch
+from torch import nn, optim
+
+from torchstone.conformance.clauses import components
+from torchstone.reference import torch_api
+
+
+def test_every_component_has_its_class():
+    assert set(torch_api.__all__) == {page.torch_name for page in components()}
+    assert {torch_api.clothed(page.torch_name).__name__ for page in components()} == set(torch_api.__all__)
+
+
+def test_a_name_that_is_none_of_them_is_no_attribute():
+    with pytest.raises(AttributeError, match="there is no component 'Adan'"):
+        _ = torch_api.Adan
+
+
+def model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3)).double()
+
+
+def trained(api_loss, api_optimizer, api_scheduler, steps=30):
+    """The parameters after some steps of an ordinary script, with a checkpoint in the middle of it."""
+    net = model()
+    inputs, targets = torch.randn(16, 4, dtype=torch.float64), torch.arange(16) % 3
+    loss_of = api_loss(weight=torch.tensor([1.0, 2.0, 0.5], dtype=torch.float64), label_smoothing=0.1)
+    optimizer = api_optimizer(net.parameters(), 0.05, weight_decay=0.01)
+    scheduler = api_scheduler(optimizer, 7, 0.5)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = loss_of(net(inputs), targets)
+        loss.backward()
+        return loss
+
+    for step in range(steps):
+        assert optimizer.step(closure) > 0
+        scheduler.step()
+        if step == steps // 2:
+            saved = copy.deepcopy((net.state_dict(), optimizer.state_dict(), scheduler.state_dict()))
+            net = model()
+            optimizer = api_optimizer(net.parameters(), 0.05, weight_decay=0.01)
+            scheduler = api_scheduler(optimizer, 7, 0.5)
+            for each, state in zip((net, optimizer, scheduler), saved, strict=True):
+                each.load_state_dict(state)
+    return torch.cat([param.detach().flatten() for param in net.parameters()]), scheduler.get_last_lr()
+
+
+def test_a_script_trains_the_same_with_another_import():
+    ours, our_lr = trained(torch_api.CrossEntropyLoss, torch_api.AdamW, torch_api.StepLR)
+    theirs, their_lr = trained(nn.CrossEntropyLoss, optim.AdamW, optim.lr_scheduler.StepLR)
+    # Rounding apart the two are one computation; a forgotten state or rate is 1e-3 and more.
+    assert (ours - theirs).abs().max() < 1e-12
+    assert our_lr == pytest.approx(their_lr, rel=1e-15)
+
+
+def test_the_classes_are_torchs_to_those_who_ask():
+    net = model()
+    optimizer = torch_api.SGD(net.parameters(), lr=0.1, momentum=0.9, foreach=False)
+    assert isinstance(optimizer, optim.Optimizer)
+    assert isinstance(torch_api.StepLR(optimizer, 3), optim.lr_scheduler.LRScheduler)
+    assert isinstance(torch_api.L1Loss(), nn.Module)
+
+
+def test_a_schedule_of_torch_drives_an_optimizer_of_the_reference():
+    optimizer = torch_api.SGD(model().parameters(), lr=1.0)
+    scheduler = optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
+    optimizer.step()
+    scheduler.step()
+    assert scheduler.get_last_lr() == [0.5]
+
+
+def test_a_loss_is_pickled_and_moves_with_its_weights():
+    loss = torch_api.CrossEntropyLoss(weight=torch.ones(3))
+    again = pickle.loads(pickle.dumps(loss)).double()
+    assert again.weight.dtype is torch.float64
+    assert again(torch.zeros(1, 3, dtype=torch.float64), torch.tensor([1])).item() == pytest.approx(1.0986122886681098)
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "message"),
+    [
+        (lambda params: torch_api.SGD(params, lr=-1.0), ValueError, "sgd: lr must be >= 0, got -1.0"),
+        (lambda params: torch_api.SGD([{"params": params, "lr": -1.0}]), ValueError, "sgd: lr must be >= 0"),
+        (lambda params: torch_api.SGD(params, lrr=1.0), TypeError, "lrr"),
+        (lambda params: torch_api.SGD(params, differentiable=True), ValueError, "differentiable"),
+    ],
+)
+def test_what_is_out_of_domain_is_refused(build, error, message):
+    with pytest.raises(error, match=message):
+        build(list(model().parameters()))
