@@ -30,7 +30,7 @@ from torchstone.conformance.rounding import DOUBLE, Rounding, Scalar, scalar
 from torchstone.conformance.trace import Entry, Refusal, Trace
 from torchstone.reference import loss as losses
 from torchstone.reference.optimizer import Optimizer, defaults
-from torchstone.reference.scheduler import Part, Scheduler, in_force, momentum_option
+from torchstone.reference.scheduler import Part, Scheduler, carry, in_force, momentum_option
 
 Lift = Callable[[float, float], Any]  # a number and the unit roundoff of what is computed from it
 
@@ -155,6 +155,8 @@ def _run(
                     more = {"loss": event.loss}
             case SetOption(index, name, value) if optimizer:
                 optimizer.groups[index].options[name] = _lifted(value, lift)
+                if name == "lr" and schedulers:
+                    carry(schedulers, index, optimizer.groups[index].options["lr"])
             case AddGroup(added) if optimizer:
                 optimizer.add_group(*group(added))
             case ScheduleStep(metric, index, epoch):

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from torchstone.conformance import oracle
 from torchstone.conformance import strategies as some
 from torchstone.conformance.clauses import components
 from torchstone.conformance.oracle import rule
@@ -16,6 +17,7 @@ from torchstone.conformance.program import (
     SaveAndReload,
     Schedule,
     ScheduleStep,
+    SetOption,
     Step,
     TensorData,
     TrainingProgram,
@@ -45,6 +47,20 @@ def resumed_only(component):
 def factors_only(component):
     if not closed(component) or getattr(rule("schedulers", component), "SETS", False):
         pytest.skip(f"{component} is no factor")
+
+
+def single_only(component):
+    if "schedulers" in defaults(rule("schedulers", component)):
+        pytest.skip(f"{component} is made of others")
+
+
+@st.composite
+def rate_changed(draw, schedules):
+    """A training program of scheduler steps, the same with a rate changed at some time, that time and the group."""
+    program = draw(some.training_programs(schedules, dtypes=st.just("float64"), kinds=("schedule",)))
+    at, group = draw(st.integers(0, len(program.events))), draw(st.integers(0, len(program.groups) - 1))
+    change = SetOption(group, "lr", draw(some.LEARNING_RATES))
+    return program, replace(program, events=(*program.events[:at], change, *program.events[at:])), at, group
 
 
 def without_rates(program):
@@ -175,6 +191,44 @@ def test_scheduler_12_factors_multiply(play, component, data):
     program = data.draw(some.training_programs(*programs, dtypes=st.just("float64"), kinds=("schedule",)))
 
     assert play.conforms(program)
+
+
+@given(data=st.data())
+def test_scheduler_13_factors_multiply_a_changed_rate(play, component, data):
+    factors_only(component)
+    single_only(component)
+    program, changed, at, group = data.draw(rate_changed(factors(component)))
+    assume(oracle.play(program).lr(after=at)[group] > 0)
+    new = changed.events[at].value
+
+    def law(plain):
+        lrs = plain.lr().clone()
+        lrs[group] = lrs[group] * new / plain.lr(after=at)[group]
+        return lrs
+
+    assert play.agree(changed, "lr", law, program)
+
+
+@given(data=st.data())
+def test_scheduler_13_goes_on_from_a_changed_rate(play, component, data):
+    single_only(component)
+    if getattr(rule("schedulers", component), "SETS", False):
+        pytest.skip(f"{component} does not go on: scheduler.23")
+    program, changed, at, group = data.draw(rate_changed(some.programs_of(component)))
+    assume(oracle.play(program).lr(after=at)[group] > 0)
+
+    assert play.conforms(changed)
+
+
+@given(data=st.data())
+def test_scheduler_23_returns_after_a_changed_rate(play, component, data):
+    single_only(component)
+    if not getattr(rule("schedulers", component), "SETS", False):
+        pytest.skip(f"{component} goes on: scheduler.13")
+    program, changed, at, _ = data.draw(rate_changed(some.programs_of(component)))
+    assume(at < len(program.events))
+
+    assert play.agree(changed, "lr", lambda plain: plain.lr(), program)
 
 
 @given(data=st.data())

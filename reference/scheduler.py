@@ -136,9 +136,9 @@ def momentum_option(options: Mapping[str, Any], momentum: Any) -> dict[str, Any]
     return {"betas": (momentum, *options["betas"][1:])} if "betas" in options else {"momentum": momentum}
 
 
-def product(schedulers: Sequence[Scheduler]) -> list[Any]:
-    """The rates of the groups of one optimizer that several factors drive, each at its own t."""
-    lrs = schedulers[0].base_lrs
+def product(schedulers: Sequence[Scheduler], lrs: Sequence[Any] | None = None) -> list[Any]:
+    """The rates of the groups of one optimizer that several factors drive, each at its own t, from the base rates."""
+    lrs = schedulers[0].base_lrs if lrs is None else [real(lr) for lr in lrs]
     for scheduler in schedulers:
         groups = zip(lrs, scheduler.each, strict=True)
         lrs = [scheduler.rule.rate(scheduler.t, lr, **options) for lr, options in groups]  # scheduler.12
@@ -149,3 +149,13 @@ def in_force(schedulers: Sequence[Scheduler], stepped: Scheduler) -> list[Any]:
     """The rates after one of the schedulers of an optimizer was stepped: the product, where all are closed forms."""
     closed = all(hasattr(scheduler.rule, "rate") for scheduler in schedulers)
     return product(schedulers) if closed else stepped.lrs
+
+
+def carry(schedulers: Sequence[Scheduler], group: int, lr: Any) -> None:
+    """Let schedulers go on from a rate that something else gave to a group: from the base rate that leads to it."""
+    if any(not hasattr(scheduler.rule, "rate") or getattr(scheduler.rule, "SETS", False) for scheduler in schedulers):
+        return
+    none, one = (product(schedulers, [base] * len(schedulers[0].base_lrs))[group] for base in (0.0, 1.0))
+    if one != none:
+        for scheduler in schedulers:
+            scheduler.base_lrs[group] = (real(lr) - none) / (one - none)  # scheduler.13

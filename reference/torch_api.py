@@ -23,7 +23,7 @@ from torch.optim import lr_scheduler
 from torchstone import __version__ as __version__
 from torchstone.reference import loss as losses
 from torchstone.reference.optimizer import check, defaults
-from torchstone.reference.scheduler import Part, Scheduler, in_force, momentum_option
+from torchstone.reference.scheduler import Part, Scheduler, carry, in_force, momentum_option
 
 IGNORED = ("foreach", "fused", "capturable")
 
@@ -95,6 +95,7 @@ class Schedule(lr_scheduler.LRScheduler):
 
     torch_class: ClassVar[type]
     rule: ClassVar[ModuleType]
+    written: list[float]  # the rates that were last put into the groups: others come from outside
     driving: ClassVar[WeakKeyDictionary[optim.Optimizer, list["Schedule"]]] = WeakKeyDictionary()
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -121,6 +122,9 @@ class Schedule(lr_scheduler.LRScheduler):
 
     def step(self, value: Any = None, *, metrics: Any = None, epoch: Any = None) -> None:  # type: ignore[override]
         """One step; `value` is the metric where the component takes one, and otherwise the epoch."""
+        for i, (lr, written) in enumerate(zip(self.get_last_lr(), self.written, strict=False)):
+            if lr != written:
+                carry([own.schedule for own in self.driving[self.optimizer]], i, lr)
         if hasattr(self.rule, "rate"):
             self.schedule.step(None, value if epoch is None else epoch)
         else:
@@ -136,16 +140,24 @@ class Schedule(lr_scheduler.LRScheduler):
             group["lr"] = torch.full_like(group["lr"], float(lr)) if isinstance(group["lr"], Tensor) else float(lr)
         for group, cycled in zip(groups, self.schedule.momenta, strict=False):
             group.update(momentum_option(group, float(cycled)))
+        for own in self.driving[self.optimizer]:
+            own.written = self.get_last_lr()
 
     def get_last_lr(self) -> list[float]:  # type: ignore[override]
         return [float(group["lr"]) for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
         state = getattr(self.schedule, "state", None)
-        return {"last_epoch": self.last_epoch, "base_lrs": self.base_lrs, "state": state and tuple(state)}
+        return {
+            "last_epoch": self.last_epoch,
+            "base_lrs": self.base_lrs,
+            "written": self.written,
+            "state": state and tuple(state),
+        }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         self.schedule.t, self.schedule.base_lrs = state_dict["last_epoch"], list(state_dict["base_lrs"])
+        self.written = list(state_dict["written"])
         if state_dict["state"] is not None:
             self.schedule.state = self.rule.State(*state_dict["state"])
 
