@@ -202,7 +202,7 @@ class Judge:
         start = perf_counter()
         after = after % len(budget.trace.entries)
         places = [(budget, trace, [(after, name)])] + [(b, t, b.places) for b, (_, t) in zip(others, of, strict=True)]
-        verdict = next(filter(None, (_form(*each) for each in places)), None)
+        verdict = next((found for each in places if (found := _form(*each)) is not None), None)
         if verdict is None:
             actual = trace.entries[after].tensors[name]
             spreads: list[tuple[Spread, slice]] = [(budget, budget.elements(after, name))]

@@ -165,9 +165,11 @@ def test_an_element_that_cannot_be_found_wrong_by_its_size_is_not_counted():
 )
 def test_the_form_of_an_output_is_judged_first(change, rule):
     program = l1([1.0, 2.0], [0.5, 3.0], reduction="none")
-    verdict = Judge().conforms(program, changed(oracle.play(program), "value", change))
-    assert verdict.outcome == "error"
-    assert re.search(rule, verdict.rule)
+    right = oracle.play(program)
+    wrong = changed(right, "value", change)
+    for verdict in (Judge().conforms(program, wrong), Judge().agree(program, wrong, "value", right.value)):
+        assert verdict.outcome == "error"
+        assert re.search(rule, verdict.rule)
 
 
 def test_missing_outputs_and_entries_are_errors():
@@ -185,6 +187,7 @@ def test_refusals_are_compared_too():
     assert judge.conforms(bad, refused)
     assert judge.conforms(bad, oracle.play(good)).outcome == "fail"
     assert judge.conforms(good, refused).outcome == "error"
+    assert judge.agree(good, refused, "value", 1.0).outcome == "error"
     assert judge.refuses(bad, refused)
     assert not judge.refuses(good, oracle.play(good))
 
