@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_map_only
 
 from torchstone.conformance.backend import UnknownBackend, Unsupported
 from torchstone.conformance.backends.torch_like import TorchLike, parameters
-from torchstone.conformance.program import AddGroup, Program, SetOption, TensorData
+from torchstone.conformance.program import AddGroup, LossProgram, Program, SetOption, TensorData
 from torchstone.conformance.trace import Trace
 
 VARIANTS = ("", "foreach", "fused", "differentiable", "compile")
@@ -34,6 +34,9 @@ class Torch(TorchLike):
         if self.variant == "fused" and _has_shared_memory(program):
             # The kernel takes every gradient to be dense and reads behind the end of one that is expanded.
             raise Unsupported("a fused kernel reads memory that is not the gradient's where its elements share memory")
+        if _has_shared_labels(program):
+            # The kernel takes the labels of a sample to start where they would in a contiguous target.
+            raise Unsupported("CTCLoss reads memory that is not the target's where concatenated labels share memory")
         return super().play(program)
 
     def loss_class(self, stem: str, options: Mapping[str, Any]) -> Any:
@@ -80,6 +83,14 @@ def _has_shared_memory(program: Any) -> bool:
     """Whether a gradient is expanded."""
     grads = [grad for event in getattr(program, "events", ()) for grad in getattr(event, "grads", ())]
     return any(grad is not None and grad.layout == "broadcast" for grad in grads)
+
+
+def _has_shared_labels(program: Program) -> bool:
+    """Whether the labels of several samples, one after the other, are an expanded tensor."""
+    if not isinstance(program, LossProgram) or program.component != "ctc":
+        return False
+    target = program.tensors["target"]
+    return target.layout == "broadcast" and len(target.shape) == 1
 
 
 def _saving(optimizer: Any, groups: list[dict[str, Any]], **options: Any) -> Any:
