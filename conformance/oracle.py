@@ -135,6 +135,8 @@ def _run(
 
     def seen(**more: float) -> dict[str, Tensor]:
         tensors = {f"param {i}": param for i, param in enumerate(optimizer.params)} if optimizer else {}
+        averages = optimizer.averages if optimizer else []
+        tensors |= {f"average {i}": average for i, average in enumerate(averages) if average is not None}
         if schedulers:
             rates = [group.options["lr"] for group in optimizer.groups] if optimizer else schedulers[0].lrs
             tensors["lr"] = torch.tensor([float(lr) for lr in rates], dtype=torch.float64)

@@ -153,6 +153,9 @@ def _run(program: Any, name: str, imported: Import, lines: list[str]) -> Iterato
         yield '    trace.append({"lr": torch.tensor(rates, dtype=torch.float64)})'
     else:
         yield '    trace.append({f"param {i}": param.detach().clone() for i, param in enumerate(params())})'
+        yield "    for i, param in enumerate(params()):"
+        yield '        if "ax" in optimizer.state.get(param, {}):'
+        yield '            trace[-1][f"average {i}"] = optimizer.state[param]["ax"].clone()'
     if schedules and not alone:
         yield '    rates = [float(group["lr"]) for group in optimizer.param_groups]'
         yield '    trace[-1]["lr"] = torch.tensor(rates, dtype=torch.float64)'

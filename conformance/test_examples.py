@@ -56,7 +56,7 @@ def loss_program(example):
 
 def optimizer_program(example):
     given = example.arguments
-    options = _options(given, "param", "grads", "params")
+    options = _options(given, "param", "grads", "params", "averages")
     start = tensor_data([float(value) for value in given["param"]])
     grads = [None if grad is None else tensor_data([float(value) for value in grad]) for grad in given["grads"]]
     return OptimizerProgram(example.stem, options, (Group((start,)),), tuple(Step((grad,)) for grad in grads))
@@ -81,7 +81,7 @@ def test_accuracy_7_examples_are_reproduced_to_every_digit(play, example):
         places = [(name, key) for name, key in named.items() if key in example.printed]
     elif kind == "optimizers":
         program = optimizer_program(example)
-        places = [("param 0", "params")]
+        places = [("param 0", "params"), *([("average 0", "averages")] if "averages" in example.printed else [])]
     else:
         program = schedule_program(example)
         places = [("lr", "rates"), *([("momentum", "momenta")] if "momenta" in example.printed else [])]

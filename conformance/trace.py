@@ -19,9 +19,10 @@ class Entry:
     """What could be seen after one event.
 
     A loss program has one entry: `value`, and `grad NAME` for each tensor differentiated. The other kinds have an entry
-    after construction and one after each event: `param I` in the order of the groups, `lr` (float64, one element a
-    group) where there is a scheduler, `momentum` (the same, of `betas` the first) where a scheduler sets it, `loss`
-    where a closure returned one. A refusal ends the trace.
+    after construction and one after each event: `param I` in the order of the groups, `average I` once a step has begun
+    it where the component shows one, `lr` (float64, one element a group) where there is a scheduler, `momentum` (the
+    same, of `betas` the first) where a scheduler sets it, `loss` where a closure returned one. A refusal ends the
+    trace.
     """
 
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
@@ -46,6 +47,10 @@ class Trace:
     def param(self, index: int, after: int = -1) -> Tensor:
         """A parameter after an event (by default the last)."""
         return self.entries[after].tensors[f"param {index}"]
+
+    def average(self, index: int, after: int = -1) -> Tensor:
+        """The average of a parameter after an event (by default the last)."""
+        return self.entries[after].tensors[f"average {index}"]
 
     def lr(self, after: int = -1) -> Tensor:
         """The learning rates of all groups after an event (by default the last)."""

@@ -67,6 +67,11 @@ class Optimizer:
     def params(self) -> list[Tensor]:
         return [param for group in self.groups for param in group.params]
 
+    @property
+    def averages(self) -> list[Tensor | None]:
+        """The average of each parameter, where its component keeps one and a step has begun it."""
+        return [getattr(state, "average", None) for group in self.groups for state in group.states]
+
     def step(self, grads: Sequence[Tensor | None]) -> None:
         """One step, given a gradient, or None, for each parameter in the order of the groups."""
         rest = iter(grads)

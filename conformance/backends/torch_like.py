@@ -203,6 +203,9 @@ class Run:
         tensors: Tensors = {}
         if not isinstance(self.program, ScheduleProgram):
             tensors = {f"param {i}": param.detach().clone() for i, param in enumerate(self.params)}
+            state = getattr(self.optimizer, "state", {})  # torch's name for an average of a parameter is ax
+            averages = {i: state[param]["ax"] for i, param in enumerate(self.params) if "ax" in state.get(param, {})}
+            tensors |= {f"average {i}": average.detach().clone() for i, average in averages.items()}
         if self.schedulers:
             tensors["lr"] = torch.tensor([float(g["lr"]) for g in self.optimizer.param_groups], dtype=torch.float64)
         if cycles_momentum(self.schedules):
