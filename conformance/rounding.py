@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from torchstone.reference.precision import NARROWEST
+
 # Signs at random, magnitudes between one half and one: drawn once, read from a different place by every run.
 _random = np.random.default_rng(0)
 _size = 1 << 16
@@ -46,11 +48,17 @@ class Rounding(TorchDispatchMode):
 
     def __init__(self, dtype: torch.dtype, run: int) -> None:
         super().__init__()
-        info = torch.finfo(dtype)
-        self.unit_roundoff = info.eps / 2
-        self.tiny = info.tiny
-        self.largest = info.max
+        self.dtype = dtype
+        self.round_to(None)
         self.position = (run * 7919) % _size
+
+    def round_to(self, narrowest: torch.dtype | None) -> None:
+        """Take the coarser of the dtype under test and the one that the reference allows where it is."""
+        infos = [torch.finfo(self.dtype), torch.finfo(narrowest or self.dtype)]
+        self.narrowest = narrowest
+        self.unit_roundoff = max(info.eps for info in infos) / 2
+        self.tiny = max(info.tiny for info in infos)
+        self.largest = min(info.max for info in infos)
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -60,6 +68,8 @@ class Rounding(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         name, kind, mutable = _kind(func)
+        if self.narrowest is not NARROWEST.get():
+            self.round_to(NARROWEST.get())
         if kind == "reduction":
             growth = self.unit_roundoff * (1 + math.log2(max(1, _reduced(name, args))))
             args = tuple(self.moved(arg, growth) if isinstance(arg, Tensor) else arg for arg in args)

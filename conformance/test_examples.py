@@ -25,13 +25,17 @@ def tensor_data(values):
     return rounded(dtype, array.shape, array.reshape(-1).tolist())
 
 
+def _floats(values):
+    return [_floats(value) for value in values] if isinstance(values, list) else float(values)
+
+
 def _whole(values):
     return all(map(_whole, values)) if isinstance(values, list) else type(values) is int
 
 
 def _options(arguments, *others):
     """The options among an example's arguments; tensors such as class weights are lists there."""
-    tuples = ("milestones", "min_lr", "betas", "base_lr", "max_lr", "base_momentum", "max_momentum")
+    tuples = ("ns_coefficients", "milestones", "min_lr", "betas", "base_lr", "max_lr", "base_momentum", "max_momentum")
     named = {name: value for name, value in arguments.items() if name not in others}
     return {name: _option(value, name in tuples) for name, value in named.items()}
 
@@ -57,8 +61,8 @@ def loss_program(example):
 def optimizer_program(example):
     given = example.arguments
     options = _options(given, "param", "grads", "params", "averages")
-    start = tensor_data([float(value) for value in given["param"]])
-    grads = [None if grad is None else tensor_data([float(value) for value in grad]) for grad in given["grads"]]
+    start = tensor_data(_floats(given["param"]))
+    grads = [None if grad is None else tensor_data(_floats(grad)) for grad in given["grads"]]
     return OptimizerProgram(example.stem, options, (Group((start,)),), tuple(Step((grad,)) for grad in grads))
 
 

@@ -52,6 +52,8 @@ class Torch(TorchLike):
         if self.variant == "compile":
             return partial(_compiled, optimizer)
         wanted = self.variant or "foreach"
+        if not self.variant and wanted not in parameters(optimizer)[0]:
+            return optimizer  # there is the for-loop alone
         if wanted not in parameters(optimizer)[0]:
             raise Unsupported(f"{optimizer.__name__} has no {wanted} code")
         built = partial(optimizer, **{wanted: bool(self.variant)})

@@ -19,6 +19,7 @@ from torchstone.conformance.program import (
     StepWithClosure,
     TensorData,
 )
+from torchstone.conformance.strategies.components import tests_of
 from torchstone.conformance.strategies.values import (
     BOOLEANS,
     DTYPES,
@@ -50,9 +51,6 @@ SHAPES: tuple[tuple[int, ...], ...] = (
     *((1,), (2,), (), (3,), (2, 2), (2, 3), (4,), (1, 3), (5,)),
     *((3, 1, 2), (2,), (3,), (0,), (2, 0, 3), (70,), (2, 17)),
 )
-
-
-INHABITED = tuple(shape for shape in SHAPES if 0 not in shape)
 
 
 STARTS = st.sampled_from(["any", "zero", "near", "spread"])
@@ -173,6 +171,7 @@ def optimizer_programs(
     spreads: st.SearchStrategy[str] = RANGES,
     layouts: bool = False,
     empties: bool = True,
+    shapes: Sequence[tuple[int, ...]] = SHAPES,
 ) -> OptimizerProgram:
     """An optimizer over up to `groups` groups of up to `params` parameters, and events of which the last is a step.
 
@@ -180,7 +179,8 @@ def optimizer_programs(
     at zero or tiny as often as at about one, so that an update is seen in full and not under the parameter's own ulp.
     """
     dtype, spread, start, dice = draw(dtypes), draw(spreads), draw(starts), Dice(draw)
-    shapes: list[tuple[int, ...]] = []
+    found_shapes: list[tuple[int, ...]] = []
+    possible = shapes if empties else [shape for shape in shapes if 0 not in shape]
     vague: list[tuple[TensorData, str]] = []  # tensors whose numbers are not drawn yet, and what they are like
 
     def later(shape: tuple[int, ...], like: str, layout: str) -> TensorData:
@@ -188,10 +188,10 @@ def optimizer_programs(
         return vague[-1][0]
 
     def param() -> TensorData:
-        shapes.append(dice.choose(SHAPES if empties else INHABITED))
+        found_shapes.append(dice.choose(possible))
         like = dice.choose(("zero", "near", "spread", "zero")) if start == "any" else start
         # The elements of a parameter do not share memory (optimizer.13), so that it is never broadcast.
-        return later(shapes[-1], like, dice.choose(APART) if layouts else "contiguous")
+        return later(found_shapes[-1], like, dice.choose(APART) if layouts else "contiguous")
 
     def group(extra: Mapping[str, Any]) -> Group:
         return Group(tuple(param() for _ in range(min(params, dice.choose(COUNTS)))), dict(extra))
@@ -205,7 +205,7 @@ def optimizer_programs(
             None
             if nones and dice.choose((False, False, False, True))
             else later(shape, spread, dice.choose(MEMORY) if layouts else "contiguous")
-            for shape in shapes
+            for shape in found_shapes
         )
 
     defaults = options(draw)
@@ -297,7 +297,8 @@ def using(options: Callable[[Draw], dict[str, Any]], **others: Any) -> Callable[
 
 def building(component: str, **options: Any) -> OptimizerProgram:
     """An optimizer with these options over one parameter of one zero, and a first step."""
-    zero, one = TensorData("float64", (1,), (0.0,)), TensorData("float64", (1,), (1.0,))
+    shape = getattr(tests_of(component), "SHAPES", [(1,)])[0]
+    zero, one = TensorData("float64", shape, (0.0,)), TensorData("float64", shape, (1.0,))
     return OptimizerProgram(component, options, (Group((zero,)),), (Step((one,)),))
 
 
