@@ -25,12 +25,20 @@ from torchstone.reference import loss as losses
 from torchstone.reference.optimizer import check, defaults
 from torchstone.reference.scheduler import Part, Scheduler, carry, in_force, momentum_option
 
+SHOWN = {"average": "ax"}  # torch's names for what can be seen of a state
 IGNORED = ("foreach", "fused", "capturable")
 
 
 def given(torch_class: type, *args: Any, **options: Any) -> dict[str, Any]:
     """What a constructor was given, by torch's names."""
     return dict(inspect.signature(torch_class).bind(*args, **options).arguments)
+
+
+def plain(option: Any) -> Any:
+    """An option without tensors: numbers have no dtype that a parameter could take on from them."""
+    if isinstance(option, list | tuple):
+        return tuple(map(plain, option))
+    return option.item() if isinstance(option, Tensor) else option
 
 
 class Loss(nn.Module):
@@ -71,6 +79,8 @@ class Optimizer(optim.Optimizer):
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         check(self.rule, {name: param_group.get(name, self.defaults[name]) for name in defaults(self.rule)})
         super().add_param_group(param_group)
+        for param in self.param_groups[-1]["params"]:
+            self.rule.init(param.detach())  # which refuses, now and not at the first step, what is no parameter for it
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -79,14 +89,14 @@ class Optimizer(optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for group in self.param_groups:
-            options = {name: group[name] for name in defaults(self.rule)}
+            options = {name: plain(group[name]) for name in defaults(self.rule)}
             for param in group["params"]:
                 if param.grad is not None:
                     kept = self.state[param]
-                    state = self.rule.State(**kept) if kept else self.rule.init(param.detach())
+                    state = self.rule.State(*kept.values()) if kept else self.rule.init(param.detach())
                     moved, state = self.rule.update(param.detach(), param.grad, state, **options)
                     param.copy_(moved)
-                    self.state[param] = state._asdict()
+                    self.state[param] = {SHOWN.get(name, name): value for name, value in state._asdict().items()}
         return loss
 
 
@@ -173,6 +183,7 @@ LOSSES = {
     "BCELoss": "bce",
     "BCEWithLogitsLoss": "bce_with_logits",
     "CrossEntropyLoss": "cross_entropy",
+    "CTCLoss": "ctc",
     "GaussianNLLLoss": "gaussian_nll",
     "HingeEmbeddingLoss": "hinge_embedding",
     "HuberLoss": "huber",
@@ -198,6 +209,8 @@ OPTIMIZERS = {
     "Adam": "adam",
     "Adamax": "adamax",
     "AdamW": "adamw",
+    "ASGD": "asgd",
+    "Muon": "muon",
     "NAdam": "nadam",
     "RAdam": "radam",
     "RMSprop": "rmsprop",
