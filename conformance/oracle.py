@@ -30,6 +30,7 @@ from torchstone.conformance.rounding import DOUBLE, Rounding, Scalar, scalar
 from torchstone.conformance.trace import Entry, Refusal, Trace
 from torchstone.reference import loss as losses
 from torchstone.reference.optimizer import Optimizer, defaults
+from torchstone.reference.precision import standing_for
 from torchstone.reference.scheduler import Part, Scheduler, carry, in_force, momentum_option
 
 Lift = Callable[[float, float], Any]  # a number and the unit roundoff of what is computed from it
@@ -57,8 +58,9 @@ def _trace(program: Program, dtype: torch.dtype | None, lift: Lift) -> Trace:
     entries: list[Entry] = []
     steps = _loss(program, dtype) if isinstance(program, LossProgram) else _run(program, dtype, lift)
     try:
-        for tensors in steps:
-            entries.append(Entry(tensors))
+        with standing_for(getattr(torch, program.dtype)):
+            for tensors in steps:
+                entries.append(Entry(tensors))
     except ValueError as error:
         entries.append(Entry(refusal=Refusal(type(error).__name__, str(error))))
     return Trace(tuple(entries))

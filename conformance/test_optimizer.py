@@ -255,7 +255,7 @@ def test_optimizer_19_an_integer_acts_as_the_number_it_is(play, component, data)
         if name == "centered":
             return False  # with an alpha of zero there is no variance to divide by
         if isinstance(value, tuple):
-            return tuple(int(it) if it == int(it) else it for it in value)
+            return tuple(it if it is None or it != int(it) else int(it) for it in value)
         return math.ceil(value) if isinstance(value, float) else value
 
     def rounded(given: dict[str, Any]) -> dict[str, Any]:

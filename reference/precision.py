@@ -1,10 +1,15 @@
-"""Where an implementation may compute in a narrower dtype than the parameter's, the reference says so and does not."""
+"""What depends on a dtype and not on numbers alone.
+
+Where an implementation may compute in a narrower dtype than the parameter's, the reference says so and does not.
+Where a formula has the machine epsilon, it is that of the dtype under test, though the reference computes in float64.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import torch
+from torch import Tensor
 
 NARROWEST: ContextVar[torch.dtype | None] = ContextVar("narrowest", default=None)
 
@@ -17,3 +22,21 @@ def may_round_to(dtype: torch.dtype) -> Iterator[None]:
         yield
     finally:
         NARROWEST.reset(token)
+
+
+STANDS_FOR: ContextVar[torch.dtype | None] = ContextVar("stands_for", default=None)
+
+
+@contextmanager
+def standing_for(dtype: torch.dtype) -> Iterator[None]:
+    """Within it the reference computes in float64 what another computes in `dtype`."""
+    token = STANDS_FOR.set(dtype)
+    try:
+        yield
+    finally:
+        STANDS_FOR.reset(token)
+
+
+def machine_epsilon(param: Tensor) -> float:
+    """The distance from 1 to the next number of the dtype that a parameter has, or stands for."""
+    return torch.finfo(STANDS_FOR.get() or param.dtype).eps

@@ -20,7 +20,7 @@ NOT_YET = {
         "LinearCrossEntropyLoss",
         "TripletMarginWithDistanceLoss",
     },
-    "optimizers": {"Adafactor", "LBFGS", "SparseAdam"},
+    "optimizers": {"LBFGS", "SparseAdam"},
     "schedulers": set(),
 }
 NO_COMPONENTS = {"Optimizer", "LRScheduler", "lr_scheduler", "swa_utils", "swap_in_optimizer_params_and_state"}
