@@ -66,20 +66,27 @@ def in_layout(values: Tensor, layout: str) -> Tensor:
 @_kind
 @dataclass(frozen=True)
 class Function:
-    """A function of a whole number as plain data: one of those that spec/scheduler.md lists, and its numbers."""
+    """A function as plain data: of a whole number, one of those that spec/scheduler.md lists, and its numbers; or of
+    two tensors, one of the distances that spec/losses/triplet_margin_with_distance.md lists."""
 
     name: str
-    numbers: tuple[float, ...]
+    numbers: tuple[float, ...] = ()
 
-    def __call__(self, x: int) -> Any:
+    def __call__(self, x: Any, y: Any = None) -> Any:
         match self.name, self.numbers:
+            case "manhattan", ():
+                return (x - y).abs().sum(-1)
+            case "squared", ():
+                return ((x - y) ** 2).sum(-1)
+            case "one_sided", ():
+                return (x - y).clamp(min=0).sum(-1)
             case "table", values:
                 return values[min(x, len(values) - 1)]
             case "power", (factor, base):
                 return factor * base**x
             case "inverse", (factor, slope):
                 return factor / (1 + slope * x)
-        raise ValueError(f"function: it must be a table, a power or an inverse, got {self!r}")
+        raise ValueError(f"function: it must be one that the spec lists, got {self!r}")
 
 
 @_kind

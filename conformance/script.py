@@ -91,6 +91,12 @@ def _value(value: Any) -> str:
 def _function(value: Function) -> str:
     numbers = [_value(number) for number in value.numbers]
     match value.name:
+        case "manhattan":
+            return "lambda x, y: (x - y).abs().sum(-1)"
+        case "squared":
+            return "lambda x, y: ((x - y) ** 2).sum(-1)"
+        case "one_sided":
+            return "lambda x, y: (x - y).clamp(min=0).sum(-1)"
         case "table":
             return f"lambda x: [{', '.join(numbers)}][min(x, {len(numbers) - 1})]"
         case "power":

@@ -17,7 +17,6 @@ NOT_YET = {
     "losses": {
         "AdaptiveLogSoftmaxWithLoss",
         "LinearCrossEntropyLoss",
-        "TripletMarginWithDistanceLoss",
     },
     "optimizers": {"LBFGS", "SparseAdam"},
     "schedulers": set(),

@@ -320,7 +320,7 @@ def _value(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_value(item) for item in value)
     if isinstance(value, Function):
-        return lambda x: value(x)  # a scheduler saves the attributes of an object, and nothing of a function
+        return lambda *given: value(*given)  # a scheduler saves the attributes of an object, and nothing of a function
     return value.torch() if isinstance(value, TensorData) else value
 
 
