@@ -182,6 +182,7 @@ def first(group: dict[str, Any]) -> Any:
 LOSSES = {
     "BCELoss": "bce",
     "BCEWithLogitsLoss": "bce_with_logits",
+    "CosineEmbeddingLoss": "cosine_embedding",
     "CrossEntropyLoss": "cross_entropy",
     "CTCLoss": "ctc",
     "GaussianNLLLoss": "gaussian_nll",
@@ -202,9 +203,11 @@ LOSSES = {
     "Softmax": "softmax",
     "Softmin": "softmin",
     "TripletMarginLoss": "triplet_margin",
+    "TripletMarginWithDistanceLoss": "triplet_margin_with_distance",
 }
 OPTIMIZERS = {
     "Adadelta": "adadelta",
+    "Adafactor": "adafactor",
     "Adagrad": "adagrad",
     "Adam": "adam",
     "Adamax": "adamax",
