@@ -98,15 +98,20 @@ class Rounding(TorchDispatchMode):
         """
         if not values.size:
             return
+        if values.size == 1:
+            number, error = values.item(), self.noise(1, unit).item()
+            if 16 * self.tiny < abs(number) * unit and abs(number) < self.largest / 2:
+                values.fill(number + number * error)  # the common case below, for one number
+                return
         values = values.reshape(1) if values.ndim == 0 else values
         size = np.abs(values)
-        relative = self.noise(values.size, unit).reshape(values.shape)
-        smallest, largest = np.minimum.reduce(size, axis=None), np.maximum.reduce(size, axis=None)
-        if smallest * unit > 16 * self.tiny and largest < self.largest / 2:
+        relative = self.noise(values.size, unit)
+        relative = relative if values.ndim == 1 else relative.reshape(values.shape)
+        if _least(size) * unit > 16 * self.tiny and _most(size) < self.largest / 2:
             values += values * relative  # the common case, in few operations
             return
         moves = size > 0  # an exact zero stays one
-        if not largest < self.largest / 2:
+        if not _most(size) < self.largest / 2:
             self._beyond(size, values, relative, name, args)
             moves &= np.isfinite(size)
             size[~moves] = 0.0
@@ -129,6 +134,16 @@ class Rounding(TorchDispatchMode):
             self.position = (self.position + count) % 97
         self.position += count
         return _errors(unit)[self.position - count : self.position]
+
+
+def _least(size: Any) -> float:
+    """The smallest of some numbers >= 0. (A list is faster than numpy where they are few.)"""
+    return float(np.minimum.reduce(size, axis=None)) if size.size > 32 else min(size.ravel().tolist())
+
+
+def _most(size: Any) -> float:
+    """A bound of them, which is NaN where one of them is."""
+    return float(np.maximum.reduce(size, axis=None)) if size.size > 32 else sum(size.ravel().tolist())
 
 
 @lru_cache(64)
