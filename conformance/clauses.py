@@ -219,5 +219,5 @@ def unmatched() -> str:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    return f"did you mean {near[0]!r}?" if near else "`torchstone list` shows what there is"
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.4)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else "`torchstone list` shows what there is"

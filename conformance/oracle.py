@@ -30,7 +30,7 @@ from torchstone.conformance.rounding import DOUBLE, Rounding, Scalar, scalar
 from torchstone.conformance.trace import Entry, Refusal, Trace
 from torchstone.reference import loss as losses
 from torchstone.reference.optimizer import Optimizer, defaults
-from torchstone.reference.precision import standing_for
+from torchstone.reference.precision import numbers_as, standing_for
 from torchstone.reference.scheduler import Part, Scheduler, carry, in_force, momentum_option
 
 Lift = Callable[[float, float], Any]  # a number and the unit roundoff of what is computed from it
@@ -50,7 +50,7 @@ def play_rounded(program: Program, run: int) -> Trace:
         narrow = unit > DOUBLE
         return scalar(torch.tensor(number, dtype=torch.float64), unit) if narrow else Scalar(number, rounding)
 
-    with rounding:
+    with rounding, numbers_as(lambda number: Scalar(number, rounding)):
         return _trace(program, torch.float64, lift)
 
 

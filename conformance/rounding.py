@@ -180,15 +180,25 @@ class Scalar(float):
     def __neg__(self) -> "Scalar":
         return Scalar(-float(self), self.rounding)
 
+    def cos(self) -> "Scalar":
+        return self.rounded(math.cos(self) if math.isfinite(self) else math.nan)
+
+    def rounded(self, result: float) -> "Scalar":
+        """The next number above or below; an exact zero stays one."""
+        towards = math.copysign(math.inf, self.rounding.noise(1, DOUBLE)[0])
+        return Scalar(math.nextafter(result, towards) if result else result, self.rounding)
+
 
 def _rounding(name: str) -> Any:
     exact = getattr(float, name)
 
     def operation(self: Scalar, other: Any) -> Any:
-        result = exact(self, other)
-        if not isinstance(result, float):
-            return result  # NotImplemented: the other operand is a tensor, which knows what to do
-        return Scalar(math.nextafter(result, math.copysign(math.inf, self.rounding.noise(1, DOUBLE)[0])), self.rounding)
+        try:
+            result = exact(self, other)
+        except (ZeroDivisionError, OverflowError):  # where tensors have infinities
+            with np.errstate(all="ignore"):
+                result = float(getattr(np.float64(self), name)(float(other)))
+        return self.rounded(result) if isinstance(result, float) else result  # a tensor knows what to do
 
     return operation
 

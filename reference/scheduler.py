@@ -12,21 +12,19 @@ from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor
-
 from torchstone.reference.checks import require
 from torchstone.reference.optimizer import defaults
+from torchstone.reference.precision import NUMBER
 
 
 def real(x: Any) -> Any:
-    """A float as a tensor of no dimensions in float64; anything else as it is, a number with its own arithmetic too."""
-    return torch.tensor(x, dtype=torch.float64) if type(x) is float else x
+    """A float as what the reference computes with; anything else as it is, a number with its own arithmetic too."""
+    return NUMBER.get()(x) if type(x) is float else x
 
 
-def cos(x: Any) -> Tensor:
-    """The cosine in float64, as a tensor of no dimensions."""
-    return torch.cos(torch.as_tensor(x, dtype=torch.float64))
+def cos(x: Any) -> Any:
+    """The cosine of a number that went through `real`."""
+    return real(x).cos()
 
 
 def whole(x: Any, at_least: int) -> bool:

@@ -11,6 +11,8 @@ are ignored; `differentiable` is not offered.
 import functools
 import importlib
 import inspect
+import pkgutil
+import re
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, ClassVar
@@ -178,94 +180,45 @@ def first(group: dict[str, Any]) -> Any:
     return group.setdefault("initial_lr", lr.detach().clone() if isinstance(lr, Tensor) else lr)
 
 
-# The components by torch's names, and where torch has them.
-LOSSES = {
-    "BCELoss": "bce",
-    "BCEWithLogitsLoss": "bce_with_logits",
-    "CosineEmbeddingLoss": "cosine_embedding",
-    "CrossEntropyLoss": "cross_entropy",
-    "CTCLoss": "ctc",
-    "GaussianNLLLoss": "gaussian_nll",
-    "HingeEmbeddingLoss": "hinge_embedding",
-    "HuberLoss": "huber",
-    "KLDivLoss": "kl_div",
-    "L1Loss": "l1",
-    "LogSoftmax": "log_softmax",
-    "MarginRankingLoss": "margin_ranking",
-    "MSELoss": "mse",
-    "MultiMarginLoss": "multi_margin",
-    "MultiLabelMarginLoss": "multilabel_margin",
-    "MultiLabelSoftMarginLoss": "multilabel_soft_margin",
-    "NLLLoss": "nll",
-    "PoissonNLLLoss": "poisson_nll",
-    "SmoothL1Loss": "smooth_l1",
-    "SoftMarginLoss": "soft_margin",
-    "Softmax": "softmax",
-    "Softmin": "softmin",
-    "TripletMarginLoss": "triplet_margin",
-    "TripletMarginWithDistanceLoss": "triplet_margin_with_distance",
-}
-OPTIMIZERS = {
-    "Adadelta": "adadelta",
-    "Adafactor": "adafactor",
-    "Adagrad": "adagrad",
-    "Adam": "adam",
-    "Adamax": "adamax",
-    "AdamW": "adamw",
-    "ASGD": "asgd",
-    "Muon": "muon",
-    "NAdam": "nadam",
-    "RAdam": "radam",
-    "RMSprop": "rmsprop",
-    "Rprop": "rprop",
-    "SGD": "sgd",
-}
-SCHEDULERS = {
-    "ChainedScheduler": "chained",
-    "ConstantLR": "constant",
-    "CosineAnnealingLR": "cosine_annealing",
-    "CosineAnnealingWarmRestarts": "cosine_annealing_warm_restarts",
-    "CyclicLR": "cyclic",
-    "ExponentialLR": "exponential",
-    "LambdaLR": "lambda_",
-    "LinearLR": "linear",
-    "MultiStepLR": "multi_step",
-    "MultiplicativeLR": "multiplicative",
-    "OneCycleLR": "one_cycle",
-    "PolynomialLR": "polynomial",
-    "ReduceLROnPlateau": "reduce_on_plateau",
-    "SequentialLR": "sequential",
-    "StepLR": "step",
-}
-__all__ = [*LOSSES, *OPTIMIZERS, *SCHEDULERS]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"torch_api: there is no component {name!r}")
-    return clothed(name)
+def key(name: str) -> str:
+    """What a component's file name and its name in torch have in common."""
+    return re.sub("lr|loss|scheduler|_", "", name.lower())
 
 
 @functools.cache
-def clothed(name: str) -> type:
-    """The class of a component."""
-    kind, base, place = next(
-        (kind, base, place)
-        for names, kind, base, place in (
-            (LOSSES, "losses", Loss, nn),
-            (OPTIMIZERS, "optimizers", Optimizer, optim),
-            (SCHEDULERS, "schedulers", Schedule, lr_scheduler),
-        )
-        if name in names
-    )
-    stem = (LOSSES | OPTIMIZERS | SCHEDULERS)[name]
-    module = importlib.import_module(f"torchstone.reference.{kind}.{stem}")
-    torch_class = getattr(place, name)
+def names() -> dict[str, type]:
+    """The class of every component, by torch's name for it."""
+    found = {}
+    for kind, place, base in (
+        ("losses", nn, Loss),
+        ("optimizers", optim, Optimizer),
+        ("schedulers", lr_scheduler, Schedule),
+    ):
+        package = importlib.import_module(f"torchstone.reference.{kind}")
+        stems = {key(module.name): module.name for module in pkgutil.iter_modules(package.__path__)}
+        for name, torch_class in vars(place).items():
+            if inspect.isclass(torch_class) and key(name) in stems:
+                found[name] = clothed(name, torch_class, base, f"{package.__name__}.{stems[key(name)]}")
+    return found
+
+
+def clothed(name: str, torch_class: type, base: type, path: str) -> type:
+    """A subclass of `base` with the signature of torch's class that computes by the module at `path`."""
+    module = importlib.import_module(path)
     own = {
         "torch_class": torch_class,
-        "rule": staticmethod(getattr(module, stem)) if kind == "losses" else module,
+        "rule": staticmethod(getattr(module, path.rpartition(".")[2])) if base is Loss else module,
         "__signature__": inspect.signature(torch_class),
         "__doc__": module.__doc__,
         "__module__": __name__,
     }
     return type(name, (base,), own)
+
+
+__all__ = list(names())
+
+
+def __getattr__(name: str) -> Any:
+    if name not in names():
+        raise AttributeError(f"torch_api: there is no component {name!r}")
+    return names()[name]

@@ -169,7 +169,7 @@ def test_a_backend_of_ones_own_is_judged_too(backend, rule, tmp_path):
         (["run", "--backend", "tests.liars:AlwaysWrogn"], 2, "did you mean 'AlwaysWrong'?"),
         (["run", "--backend", "torch:fast"], 2, "torch's codes are"),
         (["run", "--backend", "tests.liars:CannotStart"], 3, "the device is on fire"),
-        (["run", "--component", "adma"], 2, "did you mean 'adam'?"),
+        (["run", "--component", "adma"], 2, "did you mean 'adamax' or 'adam'?"),
         (["run", "--clause", "adam.999"], 2, "did you mean 'adam."),
         (["run", "--profile", "quik"], 2, "quick"),
         (["run", "--known", "nowhere.toml"], 2, "there must be a file of declared deviations"),
