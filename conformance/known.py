@@ -3,12 +3,14 @@
 A file `NAME.known.toml` holds `[[deviation]]` tables, one a cause, with `clause` (one, or a list of all that the
 cause shows in), `reason` and `program` (JSON), and where they help `component` (one, or a list, for a general
 clause), `link`, `backends` (the names it holds for) and `where`: what the JSON forms of the failing programs have in
-common. A table must hold entry by entry, a list holds if one of its items does, an event matches by its kind. Without
-`where`, every failure of the clause is taken to be this one.
+common. A table must hold entry by entry, a list holds if one of its items does, an event matches by its kind, and `{
+above = 0.0, below = 1e-12 }` matches the numbers between. Without `where`, every failure of the clause is taken to be
+this one.
 """
 
 import itertools
 import json
+import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +20,9 @@ from torchstone.conformance.clauses import clause, component
 from torchstone.conformance.program import Program, from_json, to_json
 
 FIELDS = {"clause", "component", "reason", "link", "backends", "where", "program"}
+
+
+BOUNDS = {"above", "below"}
 
 
 class BadDeviation(Exception):
@@ -76,6 +81,8 @@ def _matches(pattern: Any, value: Any) -> bool:
         return any(_matches(pattern, item) for item in value)
     if isinstance(pattern, list):
         return any(_matches(item, value) for item in pattern)
+    if isinstance(pattern, dict) and isinstance(value, int | float):
+        return pattern.keys() <= BOUNDS and pattern.get("above", -math.inf) < value < pattern.get("below", math.inf)
     if isinstance(pattern, dict) and isinstance(value, dict):
         return all(name in value and _matches(item, value[name]) for name, item in pattern.items())
     if isinstance(value, dict):

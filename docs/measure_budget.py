@@ -19,9 +19,9 @@ import numpy as np
 import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from torchstone.conformance.backend import known_file, load
+from torchstone.conformance.backend import Unsupported, known_file, load
 from torchstone.conformance.clauses import components
-from torchstone.conformance.judge import FLOOR, RUNS, SAFETY, Judge, Verdict
+from torchstone.conformance.judge import FAR, FEW, FLOOR, RUNS, SAFETY, Judge, Verdict
 from torchstone.conformance.known import read
 from torchstone.conformance.strategies import programs_of
 from torchstone.conformance.trace import Entry, Trace
@@ -80,6 +80,9 @@ def measure(stem: str, programs: int, start: int) -> dict[str, Any]:
         try:
             trace = backend.play(program)
             verdict = judge.conforms(program, trace)
+        except Unsupported:
+            row[0]["unsupported"] += 1
+            return
         except Exception as error:
             verdict = Verdict("error", program, rule=f"{type(error).__name__}: {error}")
         if not verdict and any(deviation.covers(program) for deviation in known):
@@ -124,12 +127,14 @@ def report(parts: list[dict[str, Any]]) -> str:
         "# The budget, measured",
         "",
         f"`python docs/measure_budget.py` wrote this page: {total:,} programs of {len(parts)} components on torch "
-        f"{version('torch')}, judged with a safety factor of {SAFETY:g}, a floor of {FLOOR:g} ulp and {RUNS} runs.",
+        f"{version('torch')}, judged",
+        f"with a safety factor of {SAFETY:g}, a floor of {FLOOR:g} ulp and {RUNS} runs, or {FEW} for an error of more "
+        f"than {FAR:g} budgets.",
         "The model is [accuracy](../spec/accuracy.md).",
         "",
         "## Does it accuse correct code?",
         "",
-        f"{len(failures)} programs failed. Error / budget is an upper bound: the budget is computed only as far as",
+        f"Programs that failed: {len(failures)}. Error / budget is an upper bound: the budget is computed only as far as",
         "it is needed. Programs that a declared deviation of torch covers are under known.",
         "",
         "| dtype | programs | failed | known | inconclusive | median error / budget | 99 % | largest |",
@@ -141,7 +146,7 @@ def report(parts: list[dict[str, Any]]) -> str:
         failed = row["fail"] + row["error"]
         told = f"{failed} | {row['known']} | {row['inconclusive']}"
         lines.append(f"| {dtype} | {len(values) + failed + row['known']:,} | {told} | {quantiles} |")
-    shares = [(n, sum(count for k, count in runs.items() if k >= n) / total) for n in (1, 2, 5, 10, RUNS)]
+    shares = [(n, sum(count for k, count in runs.items() if k >= n) / total) for n in (1, 2, 5, FEW, RUNS)]
     lines += [
         "",
         "Rounded runs that were needed: none for "

@@ -43,6 +43,10 @@ def deviation(**where):
         ({"events": "set_option"}, False),
         ({"base_lrs": 1.0, "options": {"gamma": 0.5}}, True),
         ({"base_lrs": 2.0, "options": {"gamma": 0.5}}, False),
+        ({"base_lrs": {"above": 0.5}}, True),
+        ({"base_lrs": {"above": 0.5, "below": 1.0}}, False),
+        ({"base_lrs": {"at_least": 0.5}}, False),
+        ({"options": {"gamma": {"below": 0.6}}}, True),
     ],
 )
 def test_a_deviation_covers_the_programs_that_have_its_part(where, covered):

@@ -104,7 +104,7 @@ def _loss(axes: Any, result: "Result") -> None:
 
 
 def _steps(axes: Any, result: "Result") -> None:
-    axes.set_title("First steps: distance from the reference / distance travelled", loc="left", fontsize=11)
+    axes.set_title("First steps: error / distance travelled", loc="left", fontsize=11)
     axes.set_xlabel("step", color=GREY)
     axes.set_yscale("log")
     _line(axes, FRACTION, f"the budget must be below {FRACTION:.0%}", 1)
