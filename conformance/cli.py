@@ -86,6 +86,7 @@ def run(
     command = [
         *(sys.executable, "-m", "pytest", "--pyargs", "torchstone.conformance"),
         *("-c", str(files("torchstone.conformance") / "pytest.ini"), "-p", "no:cacheprovider", "-p", "no:terminal"),
+        *("-p", "no:logging", "-p", "no:unraisableexception"),
         "--assert=plain",  # a failure is told from the ledger: rewriting every assertion would cost seconds
         *(f"--backend={backend}", f"--torchstone-profile={profile}", f"--hypothesis-seed={seed}"),
         *(f"--torchstone-out={out}", f"--junitxml={out / 'junit.xml'}", "--torchstone-quiet"),

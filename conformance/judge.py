@@ -24,6 +24,7 @@ SAFETY = 4.0
 FLOOR = 2.0
 RUNS = 24
 FEW, FAR = 12, 100.0  # runs after which an error so many times its budget is called wrong without the others
+KNOWN = 4  # runs for a program that a declared deviation covers: that it differs accuses nobody
 
 
 @dataclass
@@ -174,8 +175,8 @@ class Judge:
         self._recent = [budget, *self._recent[:3]]
         return budget
 
-    def conforms(self, program: Program, trace: Trace) -> Verdict:
-        """Does the whole trace agree with the reference?"""
+    def conforms(self, program: Program, trace: Trace, runs: int = RUNS) -> Verdict:
+        """Does the whole trace agree with the reference, as far as so many random runs can tell?"""
         budget = self.budget(program)
         start = perf_counter()
         verdict = _form(budget, trace, budget.places)
@@ -183,7 +184,7 @@ class Judge:
             verdict = Verdict("pass", program, comparisons=1)
         if verdict is None:
             actual = [trace.entries[index].tensors[name] for index, name in budget.places]
-            verdict = _compare(actual, budget.exact, [(budget, slice(None))])
+            verdict = _compare(actual, budget.exact, [(budget, slice(None))], runs)
         self.judge_seconds += perf_counter() - start
         return verdict
 
@@ -195,6 +196,7 @@ class Judge:
         expected: Callable[..., Tensor] | Tensor | float,
         of: Sequence[tuple[Program, Trace]] = (),
         after: int = -1,
+        runs: int = RUNS,
     ) -> Verdict:
         """Does one output of the trace equal `expected`: numbers, or a law, the function that makes them of the traces
         (in float64) of some programs? Both sides have a budget."""
@@ -212,7 +214,7 @@ class Judge:
                 target = law.of([_double(t) for _, t in of])
             else:
                 target = _numbers(expected, actual.shape)
-            verdict = _compare([actual], target, spreads)
+            verdict = _compare([actual], target, spreads, runs)
         self.judge_seconds += perf_counter() - start
         return verdict
 
@@ -248,7 +250,7 @@ def _double(trace: Trace) -> Trace:
     )
 
 
-def _compare(outputs: list[Tensor], expected: Tensor, spreads: list[tuple[Spread, slice]]) -> Verdict:
+def _compare(outputs: list[Tensor], expected: Tensor, spreads: list[tuple[Spread, slice]], most: int) -> Verdict:
     """Element by element: special values exactly, the others within the budget, widened while that can help."""
     budget, elements = spreads[0]
     assert isinstance(budget, Budget)
@@ -264,7 +266,7 @@ def _compare(outputs: list[Tensor], expected: Tensor, spreads: list[tuple[Spread
         allowed = torch.maximum(floor, allowed)
         passed = same | (finite & (error <= allowed))
         runs = min(spread.runs for spread, _ in spreads)  # a budget that was asked for before has more than a new law
-        if (passed | ~settled).all() or runs >= RUNS:
+        if (passed | ~settled).all() or runs >= most:
             break
         if runs >= FEW and (settled & finite & (error > FAR * allowed)).any():
             break

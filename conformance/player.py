@@ -12,7 +12,7 @@ from hypothesis import currently_in_test_context, reject
 from torch import Tensor
 
 from torchstone.conformance.backend import Backend, Broken, Unsupported
-from torchstone.conformance.judge import Judge, Verdict
+from torchstone.conformance.judge import KNOWN, RUNS, Judge, Verdict
 from torchstone.conformance.known import Deviation
 from torchstone.conformance.program import Program
 from torchstone.conformance.trace import Trace
@@ -38,9 +38,12 @@ class Ledger:
 class Player:
     """Plays programs on one backend for one test."""
 
-    def __init__(self, backend: Backend, known: Sequence[Deviation] = ()) -> None:
+    def __init__(
+        self, backend: Backend, known: Sequence[Deviation] = (), replayed: dict[int, str] | None = None
+    ) -> None:
         self.backend = backend
         self.known = known
+        self.replayed = {} if replayed is None else replayed  # outcomes of the stored programs, by their identity
         self.judge = Judge()
         self.ledger = Ledger()
         self.program: Program | None = None  # what was played last
@@ -55,7 +58,7 @@ class Player:
 
     def conforms(self, program: Program) -> Verdict:
         """Does everything that comes out agree with the reference?"""
-        return self._count(self.judge.conforms(program, self._play(program)))
+        return self._count(self.judge.conforms(program, self._play(program), self._runs(program)))
 
     def agree(
         self,
@@ -73,9 +76,8 @@ class Player:
         """
         traces = {id(other): self(other) for other in of if other is not program}
         traces[id(program)] = trace = self._play(program)
-        return self._count(
-            self.judge.agree(program, trace, name, expected, [(other, traces[id(other)]) for other in of], after)
-        )
+        others = [(other, traces[id(other)]) for other in of]
+        return self._count(self.judge.agree(program, trace, name, expected, others, after, self._runs(program)))
 
     def refuses(self, program: Program, after: int = 0) -> Verdict:
         """Is the program refused: at construction (or, for a loss, at its first use), or at event number `after`?"""
@@ -128,11 +130,25 @@ class Player:
             assert self.program is not None
             outcome = "fail" if isinstance(error, AssertionError) else "error"
             verdict = Verdict(outcome, self.program, rule=statement(error))
-        if any(deviation.covers(verdict.program) for deviation in self.known):
+        if self._covered(verdict.program):
             self.ledger.counts[verdict.program.dtype]["known"] += 1
             return False
         self.ledger.failures[verdict.program.dtype] = verdict
         return True
+
+    def _covered(self, program: Program) -> bool:
+        """Whether a declared deviation says that this program fails."""
+        return any(deviation.covers(program) for deviation in self.known)
+
+    def _runs(self, program: Program) -> int:
+        return KNOWN if self._covered(program) else RUNS
+
+    def replay(self, deviation: Deviation) -> str:
+        """The outcome of a stored program, which is played once however many clauses the deviation shows in."""
+        program = deviation.program
+        if id(program) not in self.replayed:
+            self.replayed[id(program)] = self.verdict_on(program).outcome
+        return self.replayed[id(program)]
 
     def verdict_on(self, program: Program) -> Verdict:
         """The verdict on one program outside of a test: whether the reference agrees."""

@@ -92,7 +92,7 @@ def records(clause: str, stem: str, player: "Player", seconds: float) -> list[Re
         "reference": judge.reference_seconds,
         "judge": judge.judge_seconds,
     }
-    again = [(known, player.verdict_on(known.program).outcome) for known in player.known]
+    again = [(known, player.replay(known)) for known in player.known]
     held = {known.program.dtype: known for known, outcome in again if outcome in BAD}
     gone = {known.program.dtype: known for known, outcome in again if outcome in ("pass", "inconclusive")}
     judged = any(counts["judged"] for counts in ledger.counts.values())

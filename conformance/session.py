@@ -1,6 +1,7 @@
 """One run of the suite inside pytest: which tests there are, how each is played, and what is recorded of it."""
 
 import functools
+import gc
 from collections.abc import Generator
 from pathlib import Path
 from time import perf_counter
@@ -40,6 +41,7 @@ class Session:
         name = backends.name_of(self.backend)
         self.known = [each for each in (known.read(path) if path else []) if not each.backends or name in each.backends]
         self.label = f"{name} {getattr(self.backend, 'version', '')}"
+        self.replayed: dict[int, str] = {}
         self.records: list[results.Record] = []
         self.problems: list[str] = []
         self.progress: Any = None
@@ -68,24 +70,26 @@ class Session:
             return
         if "component" in metafunc.fixturenames:
             stem = (clause_of_test(metafunc.function.__name__) or "").split(".")[0]
-            metafunc.parametrize("component", [page.stem for page in components(GENERAL[stem])])
+            stems = [page.stem for page in components(GENERAL[stem])]
+            metafunc.parametrize("component", [stem for stem in stems if not self.only or stem in self.only])
         if "example" in metafunc.fixturenames:
             examples = [example for page in pages().values() for example in page.examples]
             metafunc.parametrize("example", examples, ids=[example.id for example in examples])
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        ours = [item for item in items if item.module.__name__.startswith(PACKAGE)]  # type: ignore[attr-defined]
-        kept = [
-            item
-            for item in items
-            if item not in ours
-            or (
-                (not self.only or component_of(item) in self.only)
-                and (not self.clauses or clause_of(item) in self.clauses)
-            )
-        ]
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        def wanted(item: Any) -> bool:
+            about = not self.only or component_of(item) in self.only
+            return not _ours(item) or (about and (not self.clauses or clause_of(item) in self.clauses))
+
+        kept: list[pytest.Item] = []
+        dropped: list[pytest.Item] = []
+        for item in items:
+            (kept if wanted(item) else dropped).append(item)
+        config.hook.pytest_deselected(items=dropped)
         items[:] = kept
+
+    def pytest_collection_finish(self) -> None:
+        gc.freeze()  # what was imported stays until the end: going through it again and again would cost seconds
 
     # How a test is played.
 
@@ -96,7 +100,7 @@ class Session:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        if not item.module.__name__.startswith(PACKAGE):  # type: ignore[attr-defined]
+        if not _ours(item):
             return (yield)
         player = player_of(item)
         start = perf_counter()
@@ -139,9 +143,10 @@ class Session:
     @pytest.fixture(autouse=True)
     def _torchstone_player(self, request: pytest.FixtureRequest) -> None:
         node = request.node
-        if node.module.__name__.startswith(PACKAGE):
+        if _ours(node):
             about = (clause_of(node), component_of(node))
-            node.stash[PLAYER] = Player(self.backend, [k for k in self.known if (k.clause, k.component) == about])
+            known = [each for each in self.known if (each.clause, each.component) == about]
+            node.stash[PLAYER] = Player(self.backend, known, self.replayed)
 
     # What is recorded.
 
@@ -188,6 +193,7 @@ class Session:
         if self.quiet and not hasattr(self.config, "workerinput"):
             self.progress = results.Progress(f"{backends.name_of(self.backend)}", len(session.items))
 
+    @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
         if self.progress:
             self.progress.total(len(ids))
@@ -217,6 +223,12 @@ class Session:
 
 PLAYER = pytest.StashKey[Player]()
 SECONDS = pytest.StashKey[float]()
+
+
+def _ours(item: Any) -> bool:
+    """Whether a test is one of the suite's, and not of the package that it is run with."""
+    name: str = item.module.__name__
+    return name.startswith(PACKAGE)
 
 
 def player_of(item: Any) -> Player:
