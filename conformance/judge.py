@@ -13,12 +13,15 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from torchstone.conformance import oracle
 from torchstone.conformance.program import LossProgram, OptimizerProgram, Program, ScheduleStep
 from torchstone.conformance.rounding import NOISE, Rounding
 from torchstone.conformance.trace import Entry, Trace
+
+Vector = NDArray[np.float64]
 
 SAFETY = 4.0
 FLOOR = 2.0
@@ -58,13 +61,13 @@ class Verdict:
 class Spread:
     """A vector of numbers that the reference computes, and how far random rounding moves each of them."""
 
-    def __init__(self, exact: Tensor) -> None:
+    def __init__(self, exact: Vector) -> None:
         self.exact = exact
-        self.spread = torch.zeros_like(exact)
-        self.settled = torch.ones_like(exact, dtype=torch.bool)  # False where rounding decides if it is a number
+        self.spread = np.zeros_like(exact)
+        self.settled = np.ones_like(exact, dtype=bool)  # False where rounding decides if it is a number
         self.runs = 0
 
-    def moved(self, run: int) -> Tensor:
+    def moved(self, run: int) -> Vector:
         """The vector in one run with random rounding."""
         raise NotImplementedError
 
@@ -72,8 +75,11 @@ class Spread:
         """Make one more run, and keep the largest distance from the exact numbers."""
         moved = self.moved(self.runs)
         self.runs += 1
-        self.spread = torch.maximum(self.spread, (moved - self.exact).abs().nan_to_num(nan=0.0, posinf=0.0))
-        self.settled &= (moved.isfinite() == self.exact.isfinite()) & (moved.isnan() == self.exact.isnan())
+        with np.errstate(all="ignore"):
+            distance = np.abs(moved - self.exact)
+        self.spread = np.maximum(self.spread, np.where(np.isfinite(distance), distance, 0.0))
+        self.settled &= np.isfinite(moved) == np.isfinite(self.exact)
+        self.settled &= np.isnan(moved) == np.isnan(self.exact)
 
 
 class Budget(Spread):
@@ -87,29 +93,31 @@ class Budget(Spread):
         self.outputs = [self.trace.entries[index].tensors[name] for index, name in self.places]
         super().__init__(_flat(self.outputs))
         self._named = list(zip(self.places, self.outputs, strict=True))
-        self._moved: list[Tensor] = []
+        self._moved: list[Vector] = []
 
-    def moved(self, run: int) -> Tensor:
+    def moved(self, run: int) -> Vector:
         """The outputs in one run; the runs are kept, for a law may need them too."""
         while len(self._moved) <= run:
             rounded = oracle.play_rounded(self.program, len(self._moved))
             moved = _flat([rounded.entries[index].tensors[name] for index, name in self.places])
-            self._moved.append(moved if self.chain is None else self.exact + (moved - self.exact) * self.chain)
+            with np.errstate(all="ignore"):
+                self._moved.append(moved if self.chain is None else self.exact + (moved - self.exact) * self.chain)
         return self._moved[run]
 
     def moved_trace(self, run: int) -> Trace:
         """A trace that an honest implementation could give: one run, and each output off by a part of its floor."""
         floor = _floor([output.to(_dtype(self.program, name)) for (_, name), output in self._named], self.exact)
-        noise = torch.from_numpy(np.resize(np.roll(NOISE, 7919 * run), len(floor)))
-        moved = self.moved(run) + torch.where(self.exact == 0, 0.0, noise * floor / SAFETY)
-        parts = moved.split([output.numel() for output in self.outputs])
+        noise = np.resize(np.roll(NOISE, 7919 * run), len(floor))
+        with np.errstate(all="ignore"):
+            moved = self.moved(run) + np.where(self.exact == 0, 0.0, noise * floor / SAFETY)
+        parts = torch.from_numpy(moved).split([output.numel() for output in self.outputs])
         entries: list[dict[str, Tensor]] = [{} for _ in self.trace.entries]
         for ((index, name), output), part in zip(self._named, parts, strict=True):
             entries[index][name] = part.view(output.shape)
         return Trace(tuple(Entry(tensors) for tensors in entries))
 
     @cached_property
-    def chain(self) -> Tensor | None:
+    def chain(self) -> Vector | None:
         """A rate after n scheduler steps may have been computed as a chain of n: it is allowed n + 1 times the
         rounding."""
         if isinstance(self.program, LossProgram | OptimizerProgram):
@@ -118,9 +126,8 @@ class Budget(Spread):
             1 + sum(isinstance(e, ScheduleStep) for e in self.program.events[:i])
             for i in range(len(self.trace.entries))
         ]
-        counts = torch.tensor([output.numel() for output in self.outputs])
         factors = [float(steps[index]) if name in ("lr", "momentum") else 1.0 for index, name in self.places]
-        return torch.tensor(factors, dtype=torch.float64).repeat_interleave(counts)
+        return np.repeat(factors, [output.numel() for output in self.outputs])
 
     def elements(self, index: int, name: str) -> slice:
         """Where one output lies in the vector."""
@@ -145,11 +152,11 @@ class Law(Spread):
         self.expected, self.budgets, self.shape = expected, budgets, shape
         super().__init__(self.of([budget.trace for budget in budgets]))
 
-    def of(self, traces: Sequence[Trace]) -> Tensor:
+    def of(self, traces: Sequence[Trace]) -> Vector:
         """What is expected where the programs gave these traces."""
         return _numbers(self.expected(*traces), self.shape)
 
-    def moved(self, run: int) -> Tensor:
+    def moved(self, run: int) -> Vector:
         """The programs take different runs, so that their errors do not cancel."""
         traces = [budget.moved_trace(run + place) for place, budget in enumerate(self.budgets)]
         with Rounding(torch.float64, run):
@@ -229,15 +236,16 @@ class Judge:
         )
 
 
-def _flat(tensors: Sequence[Tensor]) -> Tensor:
+def _flat(tensors: Sequence[Tensor]) -> Vector:
     if not tensors:
-        return torch.zeros(0, dtype=torch.float64)
-    return torch.cat([tensor.detach().reshape(-1).to("cpu", torch.float64) for tensor in tensors])
+        return np.zeros(0)
+    found: Vector = torch.cat([tensor.detach().reshape(-1).to("cpu", torch.float64) for tensor in tensors]).numpy()
+    return found
 
 
-def _numbers(values: Tensor | float, shape: torch.Size) -> Tensor:
+def _numbers(values: Tensor | float, shape: torch.Size) -> Vector:
     """Expected numbers as one vector, an element for each of an output of this shape."""
-    return torch.as_tensor(values, dtype=torch.float64).detach().broadcast_to(shape).reshape(-1)
+    return _flat([torch.as_tensor(values, dtype=torch.float64).broadcast_to(shape)])
 
 
 def _double(trace: Trace) -> Trace:
@@ -250,20 +258,21 @@ def _double(trace: Trace) -> Trace:
     )
 
 
-def _compare(outputs: list[Tensor], expected: Tensor, spreads: list[tuple[Spread, slice]], most: int) -> Verdict:
+@np.errstate(all="ignore")
+def _compare(outputs: list[Tensor], expected: Vector, spreads: list[tuple[Spread, slice]], most: int) -> Verdict:
     """Element by element: special values exactly, the others within the budget, widened while that can help."""
     budget, elements = spreads[0]
     assert isinstance(budget, Budget)
     program, actual = budget.program, _flat(outputs)
-    finite = actual.isfinite() & expected.isfinite()
-    same = (actual == expected) | (actual.isnan() & expected.isnan())
-    error = torch.where(same, 0.0, (actual - expected).abs())
+    finite = np.isfinite(actual) & np.isfinite(expected)
+    same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
+    error = np.where(same, 0.0, np.abs(actual - expected))
     floor = _floor(outputs, expected)
     while True:
-        allowed, settled = torch.zeros_like(floor), torch.ones_like(same)
+        allowed, settled = np.zeros_like(floor), np.ones_like(same)
         for spread, part in spreads:
             allowed, settled = allowed + SAFETY * spread.spread[part], settled & spread.settled[part]
-        allowed = torch.maximum(floor, allowed)
+        allowed = np.maximum(floor, allowed)
         passed = same | (finite & (error <= allowed))
         runs = min(spread.runs for spread, _ in spreads)  # a budget that was asked for before has more than a new law
         if (passed | ~settled).all() or runs >= most:
@@ -274,13 +283,13 @@ def _compare(outputs: list[Tensor], expected: Tensor, spreads: list[tuple[Spread
             if spread.runs == runs:
                 spread.widen()
     # An element tells something where a wrong number of the same size would have been noticed.
-    telling = settled & (~finite | (allowed < expected.abs()) | (error <= floor))
-    ratio = torch.where(settled & finite, error / allowed, torch.where(passed, 0.0, math.inf).where(settled, 0.0))
+    telling = settled & (~finite | (allowed < np.abs(expected)) | (error <= floor))
+    ratio = np.where(settled, np.where(finite, error / allowed, np.where(passed, 0.0, math.inf)), 0.0)
     comparisons = int((telling & passed).sum())
     inconclusive = len(expected) - int((telling | (settled & ~passed)).sum())
-    verdict = Verdict("pass", program, max(ratio.tolist(), default=0.0), comparisons, inconclusive)
+    verdict = Verdict("pass", program, float(ratio.max(initial=0.0)), comparisons, inconclusive)
     if not (passed | ~settled).all():
-        at = int(torch.where(passed | ~settled, -1.0, ratio).argmax())
+        at = int(np.where(passed | ~settled, -1.0, ratio).argmax())
         verdict.outcome, verdict.at = "fail", budget.locate(at + (elements.start or 0))
         verdict.expected, verdict.actual, verdict.budget = float(expected[at]), float(actual[at]), float(allowed[at])
     elif inconclusive and not comparisons:
@@ -288,13 +297,12 @@ def _compare(outputs: list[Tensor], expected: Tensor, spreads: list[tuple[Spread
     return verdict
 
 
-def _floor(outputs: list[Tensor], expected: Tensor) -> Tensor:
+def _floor(outputs: Sequence[Tensor], expected: Vector) -> Vector:
     """`FLOOR` ulp of each element, in the dtype that its output has."""
-    infos = [torch.finfo(output.dtype) for output in outputs]
-    counts = torch.tensor([output.numel() for output in outputs])
-    eps = torch.tensor([info.eps for info in infos], dtype=torch.float64).repeat_interleave(counts)
-    tiny = torch.tensor([info.tiny for info in infos], dtype=torch.float64).repeat_interleave(counts)
-    return FLOOR * eps * torch.maximum(expected.abs(), tiny)
+    infos, counts = [torch.finfo(output.dtype) for output in outputs], [output.numel() for output in outputs]
+    eps, tiny = (np.repeat([getattr(info, name) for info in infos], counts) for name in ("eps", "tiny"))
+    floor: Vector = FLOOR * eps * np.maximum(np.abs(expected), tiny)
+    return floor
 
 
 def _dtype(program: Program, name: str) -> torch.dtype:
