@@ -94,6 +94,14 @@ def test_links_between_pages_lead_somewhere(page):
         assert (page.parent / target).exists(), target
 
 
+def test_what_pages_cite_is_what_the_references_list():
+    listed = re.findall(r"^@\w+\{(\w+),$", (ROOT / "spec" / "references.bib").read_text(), re.MULTILINE)
+    author = r"([A-Z]\w+)(?:,? (?:and )?[A-Z]\w+| et al\.)*"
+    sources = re.findall(r"source: (.+?)(?: · |$)", "\n".join(page.text for page in clauses.pages().values()), re.M)
+    cited = {name.lower() + year for source in sources for name, year in re.findall(author + r" \((\d{4})\)", source)}
+    assert cited == set(listed)
+
+
 def test_a_component_goes_by_its_stem_and_by_its_torch_name():
     assert clauses.component("cross_entropy") is clauses.component("CrossEntropyLoss")
 
