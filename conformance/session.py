@@ -52,6 +52,7 @@ class Session:
             max_examples=PROFILES[config.getoption("--torchstone-profile")],
             deadline=None,
             database=None,
+            derandomize=False,  # as hypothesis does where it takes itself to be in CI: the seed would be ignored
             report_multiple_bugs=False,
             suppress_health_check=list(hypothesis.HealthCheck),
             phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate, hypothesis.Phase.shrink),
