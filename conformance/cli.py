@@ -139,6 +139,43 @@ def show(header: dict[str, Any], records: list[Any], footer: dict[str, Any], fil
     return NONCONFORMING if failed else 0
 
 
+@app.command()
+def audit(
+    component: Annotated[
+        list[str] | None, typer.Option(help="Only variants of this component: a stem or a torch name (repeatable).")
+    ] = None,
+    corpus: Annotated[
+        str | None, typer.Option(help="A package with MUTANTS and CONTROLS, in place of the suite's own variants.")
+    ] = None,
+    profile: Annotated[Profile, typer.Option(help="How many programs each test plays.")] = QUICK,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same programs.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = min(os.cpu_count() or 1, 8),
+    out: Annotated[Path, typer.Option(help="The folder for audit.json.")] = OUT,
+) -> None:
+    """Test the suite: play it against components with known mistakes until a test notices.
+
+    Exit codes: 0 every mistake was noticed and nothing correct accused; 1 not so; 2 the call is mistaken.
+    """
+    from torchstone.conformance import detection
+
+    try:
+        stems = [spec.component(name).stem for name in component or ()]
+    except spec.UnknownName as unknown:
+        raise mistake(unknown) from None
+    out.mkdir(parents=True, exist_ok=True)
+    command = [
+        *(sys.executable, "-m", "pytest", "--pyargs", "torchstone.conformance"),
+        *("-c", str(files("torchstone.conformance") / "pytest.ini"), "-p", "no:cacheprovider", "-p", "no:terminal"),
+        *("-p", "no:logging", "-p", "no:unraisableexception", "-p", "no:xdist", "--assert=plain"),
+        *("--backend=reference", f"--torchstone-profile={profile}", f"--hypothesis-seed={seed}"),
+        *(f"--torchstone-out={out}", "--torchstone-quiet"),
+        *(f"--torchstone-component={stem}" for stem in stems),
+        *([f"--torchstone-corpus={corpus}"] if corpus else []),
+    ]
+    findings = detection.gather([[*command, f"--torchstone-audit={part}/{jobs}"] for part in range(jobs)], out)
+    raise typer.Exit(detection.show(findings, out / "audit.json"))
+
+
 @app.command("list")
 def list_(
     what: Annotated[What, typer.Argument(help="components, clauses or backends")],

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-PROFILES = {"smoke": 5, "quick": 20, "standard": 300, "thorough": 3000}  # programs a test
+PROFILES = {"smoke": 4, "quick": 12, "standard": 80, "thorough": 1000}  # programs a test
 
 
 def pytest_addoption(parser: "pytest.Parser") -> None:
@@ -16,6 +16,8 @@ def pytest_addoption(parser: "pytest.Parser") -> None:
     group.addoption("--torchstone-clause", action="append", default=[], help="only this clause (repeatable)")
     group.addoption("--torchstone-known", help="a file of declared deviations, in place of the backend's own")
     group.addoption("--torchstone-out", help="a folder for results.jsonl")
+    group.addoption("--torchstone-audit", metavar="I/N", help="play the I-th of N parts of the variants as backends")
+    group.addoption("--torchstone-corpus", help="a package with MUTANTS and CONTROLS to play in their place")
     group.addoption(
         "--torchstone-quiet", action="store_true", help="a progress bar and a table in place of pytest's report"
     )
@@ -40,6 +42,8 @@ def _session(config: "pytest.Config") -> object:
     from torchstone.conformance.known import BadDeviation
     from torchstone.conformance.session import Session
 
+    if config.getoption("--torchstone-audit"):
+        from torchstone.conformance.audit import Audit as Session
     try:
         return Session(config)
     except pytest.UsageError:

@@ -10,6 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 import torch
+from hypothesis import Phase
 from hypothesis.errors import Unsatisfiable, UnsatisfiedAssumption
 
 from torchstone.conformance import backend as backends
@@ -24,6 +25,8 @@ PACKAGE = "torchstone.conformance"
 
 class Session:
     """The plugin that is registered when a backend is named."""
+
+    phases: tuple[hypothesis.Phase, ...] = (Phase.explicit, Phase.generate, Phase.shrink)
 
     def __init__(self, config: pytest.Config) -> None:
         self.start = perf_counter()
@@ -55,7 +58,7 @@ class Session:
             derandomize=False,  # as hypothesis does where it takes itself to be in CI: the seed would be ignored
             report_multiple_bugs=False,
             suppress_health_check=list(hypothesis.HealthCheck),
-            phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate, hypothesis.Phase.shrink),
+            phases=self.phases,
         )
         hypothesis.settings.load_profile("torchstone")
 
@@ -190,9 +193,10 @@ class Session:
     def pytest_internalerror(self, excrepr: Any) -> None:
         self.problems.append(f"pytest\n{excrepr}")
 
-    def pytest_runtestloop(self, session: pytest.Session) -> None:
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         if self.quiet and not hasattr(self.config, "workerinput"):
             self.progress = results.Progress(f"{backends.name_of(self.backend)}", len(session.items))
+        return None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:

@@ -1,0 +1,151 @@
+"""Variants: the reference with a few words changed, so that it breaks a clause.
+
+A *dialect* is what somebody ships; a *mutant* is a mistake that nobody should make. A file
+`variants/<kind>/<stem>.py` lists those of a component as `VARIANTS`, each told by what is changed in the source of
+the reference; `operators.py` makes more of them out of the source by rules. What plays a variant is a copy of the
+reference under a name of its own, in which one file reads differently.
+"""
+
+import difflib
+import importlib
+import importlib.util
+import itertools
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.resources import files
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torchstone.conformance.clauses import Page, components
+
+REFERENCE = "torchstone.reference"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A file of the reference as it would read with other words in it."""
+
+    name: str
+    component: str  # whose tests should notice
+    breaks: tuple[str, ...]  # clause ids
+    file: str  # in the reference: optimizers/adam.py
+    source: str
+    shipped_by: str = ""  # where it is a dialect: by whom, and since when
+
+    @property
+    def id(self) -> str:
+        return f"{self.component}/{self.name}"
+
+    @property
+    def change(self) -> str:
+        """The lines that differ: what was there, and what is."""
+        lines = difflib.ndiff(original(self.file).splitlines(), self.source.splitlines())
+        return "\n".join(f"{line[0]} {line[2:].strip()}" for line in lines if line[0] in "+-")
+
+
+@dataclass(frozen=True)
+class Change:
+    """An entry of `VARIANTS`: words of the reference's source, each there exactly once, and others for them."""
+
+    name: str
+    breaks: str
+    words: tuple[tuple[str, str], ...]
+    shipped_by: str = ""
+
+    def of(self, page: Page) -> Variant:
+        file = f"{page.kind}/{page.stem}.py"
+        source = original(file)
+        for old, new in self.words:
+            if source.count(old) != 1:
+                raise ValueError(f"variant {page.stem}/{self.name}: its words must be there once, got {old!r}")
+            source = source.replace(old, new)
+        return Variant(self.name, page.stem, tuple(self.breaks.split()), file, source, self.shipped_by)
+
+
+def mutant(name: str, breaks: str, *words: tuple[str, str]) -> Change:
+    """A mistake that nobody should make: its name, the ids of the clauses it breaks, and the words that differ."""
+    return Change(name, breaks, words)
+
+
+def dialect(name: str, breaks: str, *words: tuple[str, str], shipped_by: str) -> Change:
+    """What somebody ships and calls by the same name: by whom, and since when."""
+    return Change(name, breaks, words, shipped_by)
+
+
+@cache
+def original(file: str) -> str:
+    """The source of a file of the reference."""
+    return (files(REFERENCE) / file).read_text("utf-8")
+
+
+def written(page: Page) -> list[Variant]:
+    """The variants that the file of a component lists."""
+    name = f"{__name__}.{page.kind}.{page.stem}"
+    if importlib.util.find_spec(f"{__name__}.{page.kind}") is None or importlib.util.find_spec(name) is None:
+        return []
+    return [change.of(page) for change in importlib.import_module(name).VARIANTS]
+
+
+def dialects(stem: str) -> list[Variant]:
+    """What is shipped under the name of a component."""
+    return [variant for page in components() if page.stem == stem for variant in written(page) if variant.shipped_by]
+
+
+class _Copy(MetaPathFinder, Loader):
+    """Imports the reference under another name, with one file changed, and what plays it beside it as `oracle`."""
+
+    def __init__(self, name: str, variant: Variant) -> None:
+        self.name = name
+        self.root = Path(str(files(REFERENCE)))
+        self.changed = {self.root / variant.file: variant.source}
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if fullname.partition(".")[0] != self.name:
+            return None
+        file = self.file(fullname)
+        return ModuleSpec(fullname, self, origin=str(file), is_package=file.name == "__init__.py")
+
+    def exec_module(self, module: ModuleType) -> None:
+        file = self.file(module.__name__)
+        text = self.changed.get(file) or file.read_text("utf-8")
+        exec(compile(text.replace(REFERENCE, self.name), str(file), "exec"), module.__dict__)
+
+    def file(self, fullname: str) -> Path:
+        if fullname == f"{self.name}.oracle":
+            return Path(str(files("torchstone.conformance"))) / "oracle.py"
+        place = self.root.joinpath(*fullname.split(".")[1:])
+        return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+
+
+_numbers = itertools.count()
+
+
+@contextmanager
+def backend(variant: Variant) -> Iterator[Any]:
+    """A backend that plays programs on the variant, in their own dtypes, as the backend `reference` does."""
+    name = f"torchstone_variant_{next(_numbers)}"
+    finder = _Copy(name, variant)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield _Played(variant.id, importlib.import_module(f"{name}.oracle"))
+    finally:
+        sys.meta_path.remove(finder)
+        for module in [module for module in sys.modules if module.partition(".")[0] == name]:
+            del sys.modules[module]
+
+
+class _Played:
+    version = "variant"
+
+    def __init__(self, name: str, oracle: Any) -> None:
+        self.name = name
+        self.oracle = oracle
+
+    def play(self, program: Any) -> Any:
+        return self.oracle.play(program, dtype=None)

@@ -1,0 +1,94 @@
+"""The audit: mutants are made, noticed and told apart from what is correct."""
+
+import json
+import sys
+
+import pytest
+
+from tests.test_command import torchstone
+from torchstone.conformance import variants
+from torchstone.conformance.backends import reference
+from torchstone.conformance.clauses import component, components
+from torchstone.conformance.judge import Judge
+from torchstone.conformance.program import Group, OptimizerProgram, Step, TensorData
+from torchstone.conformance.variants import operators
+
+ADAM = component("adam")
+INSIDE = variants.mutant("eps_inside_the_root", "adam.9", ("v_hat.sqrt() + eps", "(v_hat + eps).sqrt()")).of(ADAM)
+
+
+def program(grad):
+    def one(number):
+        return TensorData("float64", (1,), (number,))
+
+    return OptimizerProgram("adam", {}, (Group((one(1.0),)),), (Step((one(grad),)),))
+
+
+def test_a_variant_computes_otherwise_where_its_words_differ_and_leaves_the_reference_as_it_is():
+    judge, plain = Judge(), reference.make()
+    with variants.backend(INSIDE) as played:
+        verdict = judge.conforms(program(1e-3), played.play(program(1e-3)))
+    assert verdict.outcome == "fail"
+    assert verdict.place == "param 0[0] after event 1"
+    assert judge.conforms(program(1e-3), plain.play(program(1e-3)))
+    assert not [name for name in sys.modules if name.startswith("torchstone_variant")]
+
+
+def test_a_variant_shows_the_lines_that_differ():
+    assert [line[0] for line in INSIDE.change.splitlines()] == ["-", "+"]
+    assert "(v_hat + eps).sqrt()" in INSIDE.change
+
+
+def test_words_that_are_not_there_once_are_a_mistake():
+    for words in ("no such words", "beta1"):
+        with pytest.raises(ValueError, match="must be there once"):
+            variants.mutant("wrong", "adam.9", (words, "")).of(ADAM)
+
+
+def test_the_rules_make_the_mistakes_that_people_make():
+    changes = "\n".join(variant.change for variant in operators.mutants(ADAM, "optimizers/adam.py"))
+    for line in (
+        "pass  # adam.22",  # a rate below zero is accepted
+        "require(0 <= beta1 <= 1,",  # equality on the wrong side
+        "g = (-grad)  # optimizer.15",  # maximize always
+        "m_hat = (m)  # adam.6",  # no correction of the start at zero
+        "m = ((1 - beta1) * g)  # adam.3",  # a term is forgotten
+        "v = beta2 * state.v + (1 - beta2) * g**3  # adam.4",
+        "State(t, m, state[2], v_max)",  # what was computed is not kept
+        "torch.minimum(state.v_max, v)",
+    ):
+        assert f"+ {line}" in changes or line in changes, line
+
+
+@pytest.mark.parametrize("page", components(), ids=lambda page: page.stem)
+def test_mutants_differ_from_the_reference_and_from_each_other(page):
+    file = f"{page.kind}/{page.stem}.py"
+    sources = [variant.source for variant in operators.mutants(page, file)]
+    assert sources
+    assert len({variants.original(file), *sources}) == len(sources) + 1
+    for source in sources:
+        compile(source, file, "exec")
+
+
+def audit(tmp_path, corpus):
+    done = torchstone("audit", f"--corpus={corpus}", f"--out={tmp_path}", "--jobs=1", cwd=tmp_path)
+    return done, json.loads((tmp_path / "audit.json").read_text())
+
+
+def test_an_audit_ends_well_where_every_mistake_is_noticed_and_nothing_else(tmp_path):
+    done, (right, wrong) = audit(tmp_path, "tests.corpus")
+    assert done.returncode == 0, done.stderr
+    assert (right["kind"], right["outcome"]) == ("control", "survived")
+    assert (wrong["kind"], wrong["outcome"]) == ("corpus", "killed")
+    assert wrong["by"].startswith(("step.", "scheduler.", "accuracy."))
+
+
+def test_an_audit_fails_where_a_mistake_is_missed_or_what_is_correct_accused(tmp_path):
+    (tmp_path / "mistaken.py").write_text(
+        "from tests.corpus import CONTROLS as MUTANTS, MUTANTS as CONTROLS\n__all__ = ['CONTROLS', 'MUTANTS']\n"
+    )
+    done, findings = audit(tmp_path, "mistaken")
+    assert done.returncode == 1
+    assert "survived the reference" in done.stdout
+    assert "killed late" in done.stdout
+    assert len(findings) == 2
