@@ -85,15 +85,24 @@ def _loss(program: LossProgram, dtype: torch.dtype | None) -> Iterator[dict[str,
         flags = options.pop("size_average", None), options.pop("reduce", None)
         options["reduction"] = losses.legacy_reduction(*flags, options.get("reduction", "mean"))
     tensors = {name: _tensor(data, dtype) for name, data in program.tensors.items()}
+    more: dict[str, Tensor] = {}
+
+    def of_all(**inputs: Tensor) -> Tensor:
+        """The value; a loss with parameters of its own takes them as one mapping, and may give more than its value."""
+        parameters = {name: inputs.pop(name) for name in program.parameters}
+        found = function(**inputs, parameters=parameters, **options) if parameters else function(**inputs, **options)
+        if isinstance(found, Tensor):
+            return found
+        more.update((name, tensor.detach()) for name, tensor in found._asdict().items() if name != "loss")
+        value: Tensor = found.loss
+        return value
 
     def upstream(value: Tensor) -> Tensor:
         given = torch.tensor(program.upstream_for(value.numel()), dtype=getattr(torch, program.dtype))
         return given.to(value.dtype).view(value.shape)
 
-    value, gradients = losses.value_and_gradients(
-        lambda **inputs: function(**inputs, **options), tensors, program.differentiate, upstream
-    )
-    yield {"value": value, **{f"grad {name}": gradient for name, gradient in gradients.items()}}
+    value, gradients = losses.value_and_gradients(of_all, tensors, program.differentiate, upstream)
+    yield {"value": value, **more, **{f"grad {name}": gradient for name, gradient in gradients.items()}}
 
 
 def _lifted(value: Any, lift: Lift) -> Any:

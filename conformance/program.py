@@ -94,8 +94,9 @@ class Function:
 class LossProgram:
     """Compute a loss, then its gradient for an upstream gradient.
 
-    `tensors` are in the order of the call. `upstream` is repeated over the value's elements in row-major order. With
-    nothing to differentiate only the value is asked for.
+    `tensors` are in the order of the call; those whose name has a dot, such as `linear.weight`, are the parameters that
+    the loss has itself. `upstream` is repeated over the value's elements in row-major order. With nothing to
+    differentiate only the value is asked for.
     """
 
     component: str
@@ -107,6 +108,16 @@ class LossProgram:
     @property
     def dtype(self) -> str:
         return next(iter(self.tensors.values())).dtype
+
+    @property
+    def arguments(self) -> dict[str, TensorData]:
+        """The tensors of the call."""
+        return {name: data for name, data in self.tensors.items() if "." not in name}
+
+    @property
+    def parameters(self) -> dict[str, TensorData]:
+        """The tensors that are parameters of the loss itself."""
+        return {name: data for name, data in self.tensors.items() if "." in name}
 
     def upstream_for(self, count: int) -> list[float]:
         return [self.upstream[i % len(self.upstream)] for i in range(count)]

@@ -48,7 +48,12 @@ def _check(verdict: Verdict) -> Iterator[str]:
         return
     index, name, element = verdict.at
     if isinstance(verdict.program, LossProgram):
-        found = "value" if name == "value" else name.removeprefix("grad ") + ".grad"
+        if name in ("log_prob", "predicted"):
+            first = next(iter(verdict.program.tensors))
+            yield f"rows = {first}.reshape(-1, {first}.shape[-1])"
+            yield "log_prob = loss.log_prob(rows)"
+            yield "predicted = log_prob.gather(1, loss.predict(rows).unsqueeze(1)).squeeze(1)"
+        found = f"{_input(name.removeprefix('grad '))}.grad" if name.startswith("grad ") else name
     else:
         found = f"trace[{index}][{name!r}]"
     yield f"actual = {found}.detach(){list(element) if element else ''}.item()"
@@ -109,10 +114,20 @@ def _options(options: Any, *more: str) -> str:
     return ", ".join([*more, *(f"{name}={_value(value)}" for name, value in options.items())])
 
 
+def _input(name: str) -> str:
+    """An input of a loss by its name, or a parameter of its own."""
+    return f"loss.get_parameter({name!r})" if "." in name else name
+
+
 def _loss(program: LossProgram, name: str) -> Iterator[str]:
-    for tensor, data in program.tensors.items():
+    for tensor, data in program.arguments.items():
         yield f"{tensor} = {_tensor(data)}" + (".requires_grad_()" if tensor in program.differentiate else "")
-    yield f"value = {name}({_options(program.options)})({', '.join(program.tensors)})"
+    yield f"loss = {name}({_options(program.options)})"
+    for tensor, data in program.parameters.items():
+        yield f"{_input(tensor)}.data = {_tensor(data)}"
+    yield f"value = loss({', '.join(program.arguments)})"
+    if program.parameters:
+        yield 'output, value = getattr(value, "output", None), getattr(value, "loss", value)'
     if program.differentiate:
         yield f"upstream = torch.tensor({list(program.upstream)!r}, dtype=value.dtype)"
         yield "upstream = upstream.repeat(value.numel() // len(upstream) + 1)[: value.numel()]"

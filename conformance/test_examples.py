@@ -36,6 +36,7 @@ def _whole(values):
 def _options(arguments, *others):
     """The options among an example's arguments; tensors such as class weights are lists there."""
     tuples = ("ns_coefficients", "milestones", "min_lr", "betas", "base_lr", "max_lr", "base_momentum", "max_momentum")
+    tuples += ("out_features", "cutoffs")
     named = {name: value for name, value in arguments.items() if name not in others}
     return {name: _option(value, name in tuples) for name, value in named.items()}
 
@@ -50,8 +51,10 @@ def _option(value, listed):
 
 
 def loss_program(example):
-    """The tensors stand in the order of the call; the gradient is that of the first."""
-    given = example.arguments
+    """The tensors stand in the order of the call, before the parameters that the loss has itself; the gradient is that
+    of the first."""
+    given = dict(example.arguments)
+    given |= given.pop("parameters", {})
     others = {"value", "grad", *(row.name for row in component(example.stem).parameters)}
     tensors = {name: tensor_data(values) for name, values in given.items() if name not in others}
     options = _options(given, *tensors, "value", "grad")

@@ -80,8 +80,9 @@ def taken(program, rows):
     upstream = tuple(u[index].flatten().tolist()) or (1.0,)
     weight = parameter(program.component, "weight")
     of_classes = weight is not None and "shape $(C)$" in weight.domain
-    chosen = each_tensor(program, lambda data: some.reshaped(data, lambda t: t[index]), weights=not of_classes)
-    return dataclasses.replace(chosen, upstream=upstream)
+    rows = dataclasses.replace(program, tensors=program.arguments, upstream=upstream)
+    chosen = each_tensor(rows, lambda data: some.reshaped(data, lambda t: t[index]), weights=not of_classes)
+    return chosen.with_tensors(**program.parameters)
 
 
 def everything(program):
@@ -89,6 +90,14 @@ def everything(program):
     names = getattr(some.tests_of(program.component), "DIFFERENTIABLE", tuple(program.tensors))
     floating = [name for name in names if is_float(program.tensors[name].dtype)]
     return dataclasses.replace(program, differentiate=tuple(floating))
+
+
+def everything_of_samples(program):
+    """The same without the gradients of parameters, which all samples share."""
+    program = everything(program)
+    return dataclasses.replace(
+        program, differentiate=tuple(name for name in program.differentiate if name in program.arguments)
+    )
 
 
 def same(play, program, other, change=lambda tensor: tensor):
@@ -259,7 +268,7 @@ def test_loss_13_gradient_of_sum_and_mean(play, component, data):
 
 @given(data=st.data())
 def test_loss_14_order_of_the_samples_does_not_matter(play, component, data):
-    program = everything(batch_of(data, component))
+    program = everything_of_samples(batch_of(data, component))
     count = some.first(program).shape[0]
     turn = data.draw(st.integers(0, 5))
     rows = [(row + turn) % count for row in reversed(range(count))]
@@ -276,7 +285,7 @@ def test_loss_14_order_of_the_samples_does_not_matter(play, component, data):
 
 @given(data=st.data())
 def test_loss_15_a_batch_gives_the_values_of_its_parts(play, component, data):
-    program = everything(batch_of(data, component))
+    program = everything_of_samples(batch_of(data, component))
     count = some.first(program).shape[0]
     start = data.draw(st.integers(0, 3)) if count else 0
     rows = list(range(count))[start : start + data.draw(st.sampled_from([1, 2, 3]))]
@@ -286,7 +295,7 @@ def test_loss_15_a_batch_gives_the_values_of_its_parts(play, component, data):
 
 @given(data=st.data())
 def test_loss_15_nan_and_infinity_stay_in_their_sample(play, component, data):
-    program = everything(batch_of(data, component))
+    program = everything_of_samples(batch_of(data, component))
     count = some.first(program).shape[0]
     assume(count > 1 and some.first(program).data)
     each = len(some.first(program).data) // count

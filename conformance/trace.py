@@ -18,7 +18,9 @@ class Refusal:
 class Entry:
     """What could be seen after one event.
 
-    A loss program has one entry: `value`, and `grad NAME` for each tensor differentiated. The other kinds have an entry
+    A loss program has one entry: `value`, and `grad NAME` for each tensor differentiated; where a loss has more to say,
+    `output`, the log probability of each target, `log_prob`, that of every class, and `predicted`, that of the class
+    which is predicted. The other kinds have an entry
     after construction and one after each event: `param I` in the order of the groups, `average I` once a step has begun
     it where the component shows one, `lr` (float64, one element a group) where there is a scheduler, `momentum` (the
     same, of `betas` the first) where a scheduler sets it, `loss` where a closure returned one. A refusal ends the

@@ -29,6 +29,7 @@ from torchstone.reference.scheduler import Part, Scheduler, carry, in_force, mom
 
 SHOWN = {"average": "ax"}  # torch's names for what can be seen of a state
 IGNORED = ("foreach", "fused", "capturable")
+PLACED = ("device", "dtype", "options")  # where the parameters of a loss lie, and how torch computes it
 
 
 def given(torch_class: type, *args: Any, **options: Any) -> dict[str, Any]:
@@ -44,7 +45,8 @@ def plain(option: Any) -> Any:
 
 
 class Loss(nn.Module):
-    """A loss as a module. Options that are tensors, such as class weights, are buffers and move with it."""
+    """A loss as a module. Options that are tensors, such as class weights, are buffers and move with it; parameters of
+    its own are those that torch's class makes."""
 
     torch_class: ClassVar[type]
     rule: ClassVar[Callable[..., Tensor]]
@@ -58,11 +60,15 @@ class Loss(nn.Module):
         self.tensors = [name for name, value in named.items() if isinstance(value, Tensor)]
         for name in self.tensors:
             self.register_buffer(name, named.pop(name))
-        self.options = named
+        self.options = {name: value for name, value in named.items() if name not in PLACED}
+        if "parameters" in inspect.signature(self.rule).parameters:
+            for name, module in self.torch_class(*args, **options).named_children():
+                self.add_module(name, module)
 
-    def forward(self, *tensors: Tensor) -> Tensor:
+    def forward(self, *tensors: Tensor) -> Any:
+        own = dict(self.named_parameters())
         buffers = {name: getattr(self, name) for name in self.tensors}
-        return type(self).rule(*tensors, **self.options, **buffers)
+        return type(self).rule(*tensors, *([own] if own else []), **self.options, **buffers)
 
 
 class Optimizer(optim.Optimizer):

@@ -131,7 +131,10 @@ class TorchLike:
         before = {name: tensor.clone() for name, tensor in inputs.items()}
         for name in program.differentiate:
             inputs[name].requires_grad_()
-        value = loss(**options)(*inputs.values())
+        built = loss(**options)
+        if program.parameters:
+            inputs |= _put(built, {name: inputs[name] for name in program.parameters})
+        value, more = _outputs(built, [inputs[name] for name in program.arguments])
         if not isinstance(value, Tensor):
             raise Broken(f"the value must be a tensor, got {type(value).__name__}")
         gradients: Tensors = {}
@@ -140,7 +143,7 @@ class TorchLike:
             gradients = _gradients(value, {name: inputs[name] for name in program.differentiate}, upstream)
         for name, tensor in inputs.items():
             _unchanged(tensor, before[name], name)
-        yield {"value": value.detach(), **{f"grad {name}": gradient for name, gradient in gradients.items()}}
+        yield {"value": value.detach(), **more, **{f"grad {name}": gradient for name, gradient in gradients.items()}}
 
 
 class Run:
@@ -322,6 +325,31 @@ def _value(value: Any) -> Any:
     if isinstance(value, Function):
         return lambda *given: value(*given)  # a scheduler saves the attributes of an object, and nothing of a function
     return value.torch() if isinstance(value, TensorData) else value
+
+
+def _put(loss: Any, given: Tensors) -> Tensors:
+    """Give the parameters of a loss these values; it must have these and no others, in these shapes."""
+    own = dict(loss.named_parameters())
+    shapes = {name: tuple(param.shape) for name, param in own.items()}
+    expected = {name: tuple(tensor.shape) for name, tensor in given.items()}
+    if shapes != expected:
+        raise Broken(f"the parameters of the loss must have the names and shapes {expected}, got {shapes}")
+    for name, tensor in given.items():
+        own[name].requires_grad_(False).data = tensor.detach()
+        own[name].requires_grad_(tensor.requires_grad)
+    return own
+
+
+def _outputs(loss: Any, given: list[Tensor]) -> tuple[Any, Tensors]:
+    """The value of a loss, and what else it has to say, where that is more."""
+    value = loss(*given)
+    if not hasattr(value, "loss"):
+        return value, {}
+    with torch.no_grad():
+        rows = given[0].reshape(-1, given[0].shape[-1])
+        log_prob = loss.log_prob(rows)
+        predicted = log_prob.gather(1, loss.predict(rows).unsqueeze(1)).squeeze(1)
+    return value.loss, {"output": value.output.detach(), "log_prob": log_prob, "predicted": predicted}
 
 
 def _gradients(value: Tensor, inputs: Tensors, upstream: Tensor) -> Tensors:
