@@ -50,7 +50,7 @@ def _check(verdict: Verdict) -> Iterator[str]:
     if isinstance(verdict.program, LossProgram):
         if name in ("log_prob", "predicted"):
             first = next(iter(verdict.program.tensors))
-            yield f"rows = {first}.reshape(-1, {first}.shape[-1])"
+            yield f"rows = torch.atleast_2d({first})"
             yield "log_prob = loss.log_prob(rows)"
             yield "predicted = log_prob.gather(1, loss.predict(rows).unsqueeze(1)).squeeze(1)"
         found = f"{_input(name.removeprefix('grad '))}.grad" if name.startswith("grad ") else name

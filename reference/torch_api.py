@@ -15,7 +15,7 @@ import pkgutil
 import re
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
@@ -69,6 +69,29 @@ class Loss(nn.Module):
         own = dict(self.named_parameters())
         buffers = {name: getattr(self, name) for name in self.tensors}
         return type(self).rule(*tensors, *([own] if own else []), **self.options, **buffers)
+
+
+class Said(NamedTuple):
+    """What a loss says that gives the log probability of each target too."""
+
+    output: Tensor
+    loss: Tensor
+
+
+class Distribution(Loss):
+    """A loss that knows the log probability of every class."""
+
+    every: ClassVar[Callable[..., Tensor]]
+
+    def forward(self, *tensors: Tensor) -> Said:
+        found = super().forward(*tensors)
+        return Said(found.output, found.loss)
+
+    def log_prob(self, input: Tensor) -> Tensor:
+        return type(self).every(input, dict(self.named_parameters()), **self.options)
+
+    def predict(self, input: Tensor) -> Tensor:
+        return self.log_prob(input).argmax(1)
 
 
 class Optimizer(optim.Optimizer):
@@ -211,9 +234,11 @@ def names() -> dict[str, type]:
 def clothed(name: str, torch_class: type, base: type, path: str) -> type:
     """A subclass of `base` with the signature of torch's class that computes by the module at `path`."""
     module = importlib.import_module(path)
-    own = {
+    own: dict[str, Any] = {"rule": staticmethod(getattr(module, path.rpartition(".")[2])) if base is Loss else module}
+    if hasattr(module, "log_prob"):
+        base, own["every"] = Distribution, staticmethod(module.log_prob)
+    own |= {
         "torch_class": torch_class,
-        "rule": staticmethod(getattr(module, path.rpartition(".")[2])) if base is Loss else module,
         "__signature__": inspect.signature(torch_class),
         "__doc__": module.__doc__,
         "__module__": __name__,

@@ -346,7 +346,7 @@ def _outputs(loss: Any, given: list[Tensor]) -> tuple[Any, Tensors]:
     if not hasattr(value, "loss"):
         return value, {}
     with torch.no_grad():
-        rows = given[0].reshape(-1, given[0].shape[-1])
+        rows = torch.atleast_2d(given[0])
         log_prob = loss.log_prob(rows)
         predicted = log_prob.gather(1, loss.predict(rows).unsqueeze(1)).squeeze(1)
     return value.loss, {"output": value.output.detach(), "log_prob": log_prob, "predicted": predicted}
