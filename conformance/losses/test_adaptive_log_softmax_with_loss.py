@@ -20,7 +20,7 @@ SPREADS = some.one_of_these("near", "spread")  # sums of larger numbers overflow
 
 
 @st.composite
-def adaptive_programs(draw, *, batch=False, samples=some.SAMPLES, features=FEATURES, **fixed):
+def adaptive_programs(draw, /, *, batch=False, samples=some.SAMPLES, features=FEATURES, **fixed):
     """Features, classes that lie in few or in many of the clusters, and the matrices of head and clusters."""
     draw = some.Choices(draw)
     dtype, count, edges, divisor = draw(some.DTYPES), draw(features), draw(CUTOFFS), draw(DIVISORS)
