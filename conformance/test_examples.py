@@ -36,7 +36,7 @@ def _whole(values):
 def _options(arguments, *others):
     """The options among an example's arguments; tensors such as class weights are lists there."""
     tuples = ("ns_coefficients", "milestones", "min_lr", "betas", "base_lr", "max_lr", "base_momentum", "max_momentum")
-    tuples += ("out_features", "cutoffs")
+    tuples += ("out_features", "cutoffs", "swa_lr")
     named = {name: value for name, value in arguments.items() if name not in others}
     return {name: _option(value, name in tuples) for name, value in named.items()}
 

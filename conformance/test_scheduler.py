@@ -24,7 +24,12 @@ from torchstone.conformance.program import (
 )
 from torchstone.reference.optimizer import defaults
 
-RATES = {"eta_min": 0.0, "min_lr": 0, "eps": 0.0}  # options that are rates, and what makes them of no account
+RATES = {
+    "eta_min": 0.0,
+    "min_lr": 0,
+    "eps": 0.0,
+    "swa_lr": 0.0,
+}  # options that are rates, and what makes them of no account
 NARROW = st.sampled_from(["float32", "bfloat16", "float16"])
 LAST_EPOCHS = {"last_epoch": (-2, -5, 0.5, 2.5, math.nan, math.inf)}
 

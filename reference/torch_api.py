@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn, optim
-from torch.optim import lr_scheduler
+from torch.optim import lr_scheduler, swa_utils
 
 from torchstone import __version__ as __version__
 from torchstone.reference import loss as losses
@@ -222,6 +222,7 @@ def names() -> dict[str, type]:
         ("losses", nn, Loss),
         ("optimizers", optim, Optimizer),
         ("schedulers", lr_scheduler, Schedule),
+        ("schedulers", swa_utils, Schedule),
     ):
         package = importlib.import_module(f"torchstone.reference.{kind}")
         stems = {key(module.name): module.name for module in pkgutil.iter_modules(package.__path__)}

@@ -22,7 +22,7 @@ NO_COMPONENTS = {"Optimizer", "LRScheduler", "lr_scheduler", "swa_utils", "swap_
 EXPORTED = {
     "losses": {*loss.__all__, "AdaptiveLogSoftmaxWithLoss", "Softmax", "LogSoftmax", "Softmin"} - {"NLLLoss2d"},
     "optimizers": set(optim.__all__),
-    "schedulers": set(lr_scheduler.__all__),
+    "schedulers": {*lr_scheduler.__all__, "SWALR"},
 }
 GIVEN = {"self", "params", "optimizer"}  # what a component works on, and no option of it
 GENERAL = {"last_epoch"}  # spec/scheduler.md has it for all schedulers

@@ -43,7 +43,7 @@ from torchstone.conformance.training.recipe import Recipe
 from torchstone.conformance.training.trainer import TorchTrainer, Trainer
 
 REFUSALS = (ValueError, TypeError, IndexError, RuntimeError)
-PLACES = ("", "nn", "optim", "optim.lr_scheduler")
+PLACES = ("", "nn", "optim", "optim.lr_scheduler", "optim.swa_utils")
 
 Tensors = dict[str, Tensor]
 
