@@ -12,6 +12,7 @@ from torch import Tensor
 from torchstone.conformance.program import (
     AddGroup,
     Function,
+    Gradient,
     Group,
     LossProgram,
     OptimizerProgram,
@@ -71,7 +72,7 @@ def rule(kind: str, component: str) -> Any:
     return importlib.import_module(f"torchstone.reference.{kind}.{component}")
 
 
-def _tensor(data: TensorData, dtype: torch.dtype | None) -> Tensor:
+def _tensor(data: Gradient, dtype: torch.dtype | None) -> Tensor:
     return data.torch(dtype if is_float(data.dtype) else None)
 
 

@@ -5,6 +5,7 @@ sent to another language and played again. `to_json` and `from_json` are the onl
 """
 
 import dataclasses
+import itertools
 import math
 import re
 from collections.abc import Mapping
@@ -48,6 +49,41 @@ class TensorData:
         """As a torch tensor that owns its memory, in its own dtype and layout, or contiguous in `dtype`."""
         values = torch.tensor(self.data, dtype=dtype or getattr(torch, self.dtype)).reshape(self.shape)
         return values if dtype else in_layout(values, self.layout)
+
+
+@_kind
+@dataclass(frozen=True)
+class SparseData:
+    """A gradient that stores some of its rows, the slices along its first axis, and nothing of the others.
+
+    `rows` says which, in any order; a row that is there several times is the sum of its values, which `data` holds one
+    row after the other.
+    """
+
+    dtype: str
+    shape: tuple[int, ...]
+    rows: tuple[int, ...]
+    data: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        count = len(self.rows) * math.prod(self.shape[1:])
+        if len(self.data) != count:
+            raise ValueError(f"sparse: {len(self.rows)} rows of {self.shape} hold {count} values, got {len(self.data)}")
+
+    def torch(self, dtype: torch.dtype | None = None) -> Tensor:
+        """As a sparse tensor in coordinate format, in its own dtype or another; coalesced if its rows are in order."""
+        values = torch.tensor(self.data, dtype=dtype or getattr(torch, self.dtype))
+        ordered = all(row < following for row, following in itertools.pairwise(self.rows))
+        return torch.sparse_coo_tensor(
+            torch.tensor([self.rows], dtype=torch.int64),
+            values.reshape(len(self.rows), *self.shape[1:]),
+            self.shape,
+            is_coalesced=ordered,
+            check_invariants=True,
+        )
+
+
+Gradient = TensorData | SparseData
 
 
 def in_layout(values: Tensor, layout: str) -> Tensor:
@@ -148,7 +184,7 @@ class Group:
 class Step:
     """One optimizer step, with a gradient or None for each parameter in the order of the groups."""
 
-    grads: tuple[TensorData | None, ...]
+    grads: tuple[Gradient | None, ...]
 
 
 @_kind
@@ -156,7 +192,7 @@ class Step:
 class StepWithClosure:
     """One step through a closure that sets these gradients and returns this loss; the step must return the loss."""
 
-    grads: tuple[TensorData | None, ...]
+    grads: tuple[Gradient | None, ...]
     loss: float
 
 

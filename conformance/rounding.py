@@ -25,14 +25,15 @@ DOUBLE = torch.finfo(torch.float64).eps / 2
 # Operations with no rounding error: they move, select or compare numbers, or change only signs.
 EXACT = frozenset(
     """
-    _local_scalar_dense _reshape_alias _to_copy _unsafe_view abs alias amax amin arange argmax argmin as_strided
-    bitwise_and bitwise_not bitwise_or broadcast_tensors cat ceil clamp clamp_max clamp_min clone constant_pad_nd
-    copy copy_ detach diagonal empty empty_like empty_strided eq expand fill fill_ flip floor full full_like gather
-    ge gt index index_select is_same_size isfinite isinf isnan item le lift lift_fresh logical_and logical_not
-    logical_or lt masked_fill max maximum min minimum narrow ne neg new_empty new_empty_strided new_full new_ones
-    new_zeros ones ones_like permute relu repeat round scalar_tensor scatter select select_backward sgn sign signbit
-    slice slice_backward sort split squeeze stack t transpose unbind unsqueeze value_selecting_reduction_backward
-    view view_as where zero_ zeros zeros_like
+    _local_scalar_dense _reshape_alias _sparse_coo_tensor_with_dims_and_tensors _to_copy _to_dense _unsafe_view abs
+    alias amax amin arange argmax argmin as_strided bitwise_and bitwise_not bitwise_or broadcast_tensors cat ceil
+    clamp clamp_max clamp_min clone constant_pad_nd copy copy_ detach diagonal empty empty_like empty_strided eq
+    expand fill fill_ flip floor full full_like gather ge gt index index_fill index_select indices is_coalesced
+    is_same_size isfinite isinf isnan item le lift lift_fresh logical_and logical_not logical_or lt masked_fill max
+    maximum min minimum narrow ne neg new_empty new_empty_strided new_full new_ones new_zeros ones ones_like permute
+    relu repeat round scalar_tensor scatter select select_backward sgn sign signbit slice slice_backward sort split
+    squeeze stack t transpose unbind unsqueeze value_selecting_reduction_backward view view_as where zero_ zeros
+    zeros_like
     """.split()
 )
 # Operations whose error depends on an order of summation nobody prescribes: their inputs are perturbed.
@@ -70,6 +71,8 @@ class Rounding(TorchDispatchMode):
         name, kind, mutable = _kind(func)
         if self.narrowest is not NARROWEST.get():
             self.round_to(NARROWEST.get())
+        if name == "_coalesce":
+            return self.coalesced(args[0])
         if kind == "reduction":
             growth = self.unit_roundoff * (1 + math.log2(max(1, _reduced(name, args))))
             args = tuple(self.moved(arg, growth) if isinstance(arg, Tensor) else arg for arg in args)
@@ -90,6 +93,18 @@ class Rounding(TorchDispatchMode):
         if copy.dtype is torch.float64:
             self.perturb(copy.numpy(), unit, "mul", (copy,))
         return copy
+
+    def coalesced(self, sparse: Tensor) -> Tensor:
+        """A sparse tensor with its repeated rows added up, as a reduction does; those stored once stay as they are."""
+        rows, which, counts = sparse._indices().unique(dim=1, return_inverse=True, return_counts=True)
+        exact = sparse._values()
+        moved = self.moved(exact, self.unit_roundoff * (1 + math.log2(int(counts.max()))))
+        zeros = exact.new_zeros(len(counts), *exact.shape[1:])
+        sums = zeros.index_add(0, which, moved)
+        self.perturb(sums.numpy(), self.unit_roundoff, "sum", (exact,))
+        repeated = (counts > 1).reshape(-1, *[1] * (exact.dim() - 1))
+        values = torch.where(repeated, sums, zeros.index_add(0, which, exact))
+        return torch.sparse_coo_tensor(rows, values, sparse.shape, is_coalesced=True, check_invariants=True)
 
     def perturb(self, values: Any, unit: float, name: str, args: tuple[Any, ...]) -> None:
         """Move, in place, by up to `unit` relatively and by the smallest normal number absolutely, never across zero.

@@ -9,6 +9,7 @@ from torchstone.conformance.judge import Verdict
 from torchstone.conformance.program import (
     AddGroup,
     Function,
+    Gradient,
     Group,
     LossProgram,
     SaveAndReload,
@@ -16,6 +17,7 @@ from torchstone.conformance.program import (
     ScheduleProgram,
     ScheduleStep,
     SetOption,
+    SparseData,
     Step,
     StepWithClosure,
     TensorData,
@@ -68,9 +70,12 @@ def _check(verdict: Verdict) -> Iterator[str]:
         yield f"assert {same}"
 
 
-def _tensor(data: TensorData) -> str:
+def _tensor(data: Gradient) -> str:
     values = ", ".join(f'float("{v}")' if isinstance(v, float) and not math.isfinite(v) else repr(v) for v in data.data)
     made = f"torch.tensor([{values}], dtype=torch.{data.dtype})"
+    if isinstance(data, SparseData):
+        shape = (len(data.rows), *data.shape[1:])
+        return f"torch.sparse_coo_tensor([{list(data.rows)}], {made}.reshape({shape}), {data.shape})"
     if data.shape != (len(data.data),):
         made += f".reshape({data.shape})"
     if data.layout == "transposed":

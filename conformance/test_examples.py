@@ -13,6 +13,7 @@ from torchstone.conformance.program import (
     Schedule,
     ScheduleProgram,
     ScheduleStep,
+    SparseData,
     Step,
 )
 from torchstone.conformance.strategies import rounded
@@ -65,8 +66,16 @@ def optimizer_program(example):
     given = example.arguments
     options = _options(given, "param", "grads", "params", "averages")
     start = tensor_data(_floats(given["param"]))
-    grads = [None if grad is None else tensor_data(_floats(grad)) for grad in given["grads"]]
+    grads = [_gradient(grad, start.shape) for grad in given["grads"]]
     return OptimizerProgram(example.stem, options, (Group((start,)),), tuple(Step((grad,)) for grad in grads))
+
+
+def _gradient(values, shape):
+    """None, a tensor, or the rows that a sparse one stores."""
+    if isinstance(values, dict):
+        stored = torch.tensor([_floats(row) for row in values.values()]).reshape(-1).tolist()
+        return SparseData("float64", shape, tuple(values), tuple(stored))
+    return None if values is None else tensor_data(_floats(values))
 
 
 def schedule_program(example):

@@ -15,7 +15,7 @@ from torchstone.conformance.clauses import clauses, components
 # Names of torch's lists that have no page yet, and those that are no components.
 NOT_YET = {
     "losses": set(),
-    "optimizers": {"LBFGS", "SparseAdam"},
+    "optimizers": {"LBFGS"},
     "schedulers": set(),
 }
 NO_COMPONENTS = {"Optimizer", "LRScheduler", "lr_scheduler", "swa_utils", "swap_in_optimizer_params_and_state"}

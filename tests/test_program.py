@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from torchstone.conformance import strategies as some
 from torchstone.conformance.clauses import components
-from torchstone.conformance.program import LossProgram, SaveAndReload, TensorData, from_json, to_json
+from torchstone.conformance.program import LossProgram, SaveAndReload, SparseData, TensorData, from_json, to_json
 
 PROGRAMS = st.one_of([some.programs_of(page.stem) for page in components()])
 
@@ -46,6 +46,16 @@ def test_layouts_are_what_they_say(layout, stride):
 def test_a_tensor_must_hold_as_many_values_as_its_shape():
     with pytest.raises(ValueError, match=r"tensor: shape \(2, 2\) holds 4 values, got 3"):
         TensorData("float32", (2, 2), (1.0, 2.0, 3.0))
+
+
+def test_a_sparse_gradient_is_the_sum_of_the_rows_it_stores():
+    twice = SparseData("float32", (3, 2), (2, 0, 2), (1.0, 2.0, 3.0, 4.0, 5.0, 6.0)).torch()
+    assert twice.to_dense().tolist() == [[3.0, 4.0], [0.0, 0.0], [6.0, 8.0]]
+    assert not twice.is_coalesced()
+    assert SparseData("float64", (3,), (0, 2), (1.0, 2.0)).torch().is_coalesced()
+    assert SparseData("float64", (3,), (), ()).torch(torch.float32).to_dense().tolist() == [0.0, 0.0, 0.0]
+    with pytest.raises(ValueError, match=r"sparse: 1 rows of \(3, 2\) hold 2 values, got 1"):
+        SparseData("float32", (3, 2), (0,), (1.0,))
 
 
 def test_an_upstream_gradient_repeats_over_the_value():

@@ -117,3 +117,15 @@ def test_scalars_keep_the_precision_of_float64():
         narrow = scalar(torch.tensor(0.1, dtype=torch.float64), 2**-24) * 2
         assert abs(narrow.item() - 0.2) > 0.1 * 2**-24
     assert -beta == -0.999
+
+
+def test_a_row_stored_twice_is_a_sum_and_one_stored_once_is_exact():
+    sparse = torch.sparse_coo_tensor([[2, 0, 2]], data(1.0, 3.0, 1.0), (3,), check_invariants=True)
+    found = []
+    for run in range(20):
+        with Rounding(torch.float32, run):
+            found.append(sparse.coalesce().to_dense().tolist())
+    assert {row[0] for row in found} == {3.0}
+    assert {row[1] for row in found} == {0.0}
+    assert len({row[2] for row in found}) > 10
+    assert all(abs(row[2] - 2.0) < 8 * UNITS[torch.float32] for row in found)

@@ -22,6 +22,7 @@ from mlx.utils import tree_flatten, tree_unflatten
 from torchstone.conformance.backend import Broken, UnknownBackend, Unsupported
 from torchstone.conformance.program import (
     AddGroup,
+    Gradient,
     Group,
     LossProgram,
     OptimizerProgram,
@@ -198,7 +199,7 @@ class Running:
         with asking():
             return COMPONENTS[self.component](**self.options)
 
-    def step(self, grads: Iterator[TensorData | None]) -> None:
+    def step(self, grads: Iterator[Gradient | None]) -> None:
         """A parameter without a gradient is left out of the tree of gradients."""
         given = {name: data for name, data in zip(self.params, grads, strict=False) if data is not None}
         gradients = {name: to_mlx(data) for name, data in given.items()}
@@ -241,7 +242,7 @@ def trajectory(program: OptimizerProgram) -> Iterator[Arrays]:
         yield {f"param {i}": param for i, param in enumerate(params)}
 
 
-def to_mlx(data: TensorData) -> mx.array:
+def to_mlx(data: Gradient) -> mx.array:
     values = data.torch()
     exact = values.float() if values.dtype is torch.bfloat16 else values  # numpy has no bfloat16
     return mx.array(exact.numpy(), dtype=getattr(mx, data.dtype, None))
@@ -253,7 +254,7 @@ def to_torch(array: mx.array) -> torch.Tensor:
     return torch.from_numpy(np.array(array))
 
 
-def unchanged(now: mx.array, data: TensorData, name: str) -> None:
+def unchanged(now: mx.array, data: Gradient, name: str) -> None:
     if not torch.equal(to_torch(now).nan_to_num(nan=0.5), data.torch().nan_to_num(nan=0.5)):
         raise Broken(f"inputs must not be changed, and {name} was")
 

@@ -23,6 +23,7 @@ from torchstone.conformance.judge import Judge, Verdict
 from torchstone.conformance.program import (
     AddGroup,
     Function,
+    Gradient,
     Group,
     LossProgram,
     OptimizerProgram,
@@ -240,7 +241,7 @@ class Run:
                     self.reload()
             yield self.seen()
 
-    def step(self, grads: tuple[TensorData | None, ...], loss: float | None = None) -> Tensors:
+    def step(self, grads: tuple[Gradient | None, ...], loss: float | None = None) -> Tensors:
         """One step; with a loss, through a closure that sets the gradients and returns it."""
         given = [None if grad is None else grad.torch() for grad in grads]
         before = [None if grad is None else grad.clone() for grad in given]
@@ -360,7 +361,8 @@ def _gradients(value: Tensor, inputs: Tensors, upstream: Tensor) -> Tensors:
 
 
 def _unchanged(now: Tensor, before: Tensor, name: str) -> None:
-    if not torch.equal(now.detach().nan_to_num(nan=0.5), before.nan_to_num(nan=0.5)):
+    now, before = (each.detach().to_dense() if each.is_sparse else each.detach() for each in (now, before))
+    if not torch.equal(now.nan_to_num(nan=0.5), before.nan_to_num(nan=0.5)):
         raise Broken(f"inputs must not be changed, and {name} was")
 
 

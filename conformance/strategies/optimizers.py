@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from hypothesis import strategies as st
@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from torchstone.conformance.program import (
     AddGroup,
     Event,
+    Gradient,
     Group,
     OptimizerProgram,
     SaveAndReload,
     SetOption,
+    SparseData,
     Step,
     StepWithClosure,
     TensorData,
@@ -34,6 +36,7 @@ from torchstone.conformance.strategies.values import (
     decimals,
     decoded,
     having,
+    reshaped,
     rounded,
 )
 from torchstone.conformance.trace import Trace
@@ -172,19 +175,31 @@ def optimizer_programs(
     layouts: bool = False,
     empties: bool = True,
     shapes: Sequence[tuple[int, ...]] = SHAPES,
+    sparse: bool = False,
 ) -> OptimizerProgram:
     """An optimizer over up to `groups` groups of up to `params` parameters, and events of which the last is a step.
 
     `options` draws a dict of constructor options; `settable` names those that may change in mid-run. Parameters start
     at zero or tiny as often as at about one, so that an update is seen in full and not under the parameter's own ulp.
+    Where gradients are `sparse` they store all of their rows, some, none, or some more than once.
     """
     dtype, spread, start, dice = draw(dtypes), draw(spreads), draw(starts), Dice(draw)
     found_shapes: list[tuple[int, ...]] = []
     possible = shapes if empties else [shape for shape in shapes if 0 not in shape]
-    vague: list[tuple[TensorData, str]] = []  # tensors whose numbers are not drawn yet, and what they are like
+    vague: list[tuple[Gradient, str]] = []  # tensors whose numbers are not drawn yet, and what they are like
 
     def later(shape: tuple[int, ...], like: str, layout: str) -> TensorData:
-        vague.append((TensorData(dtype, shape, (0.0,) * math.prod(shape), layout), like))
+        data = TensorData(dtype, shape, (0.0,) * math.prod(shape), layout)
+        vague.append((data, like))
+        return data
+
+    def gradient(shape: tuple[int, ...]) -> Gradient:
+        if not sparse:
+            return later(shape, spread, dice.choose(MEMORY) if layouts else "contiguous")
+        every = range(shape[0])
+        stored = every if dice.choose((True, False, False)) else range(dice.choose((1, 2, 0, 3, 6)) if every else 0)
+        rows = tuple(every if stored is every else (dice.choose(every) for _ in stored))
+        vague.append((SparseData(dtype, shape, rows, (0.0,) * (len(rows) * math.prod(shape[1:]))), spread))
         return vague[-1][0]
 
     def param() -> TensorData:
@@ -200,12 +215,9 @@ def optimizer_programs(
         extra = options(draw) if dice.choose((False, True)) else {}
         return extra if _compatible(defaults, extra) else {}
 
-    def grads() -> tuple[TensorData | None, ...]:
+    def grads() -> tuple[Gradient | None, ...]:
         return tuple(
-            None
-            if nones and dice.choose((False, False, False, True))
-            else later(shape, spread, dice.choose(MEMORY) if layouts else "contiguous")
-            for shape in found_shapes
+            None if nones and dice.choose((False, False, False, True)) else gradient(shape) for shape in found_shapes
         )
 
     defaults = options(draw)
@@ -238,9 +250,9 @@ APART = ("contiguous", "transposed", "strided")
 MEMORY = (*APART, "broadcast")
 
 
-def _filled(program: OptimizerProgram, vague: Sequence[tuple[TensorData, str]], raw: bytes) -> OptimizerProgram:
+def _filled(program: OptimizerProgram, vague: Sequence[tuple[Gradient, str]], raw: bytes) -> OptimizerProgram:
     """The program with its numbers, which `raw` stands for, two bytes a number, again from the start where it ends."""
-    filled: dict[int, TensorData] = {}
+    filled: dict[int, Any] = {}
     position = 0
     for data, like in vague:
         count = 2 * len(data.data)
@@ -248,11 +260,11 @@ def _filled(program: OptimizerProgram, vague: Sequence[tuple[TensorData, str]], 
         position = (position + count) % max(2, len(raw))
         if like != "zero" and count:
             values = decoded(own, data.dtype, like)
-            if data.layout == "broadcast" and data.shape:
+            if isinstance(data, TensorData) and data.layout == "broadcast" and data.shape:
                 values = values[: math.prod(data.shape[1:])] * data.shape[0]
-            filled[id(data)] = rounded(data.dtype, data.shape, values, data.layout)
+            filled[id(data)] = holding(data, values)
 
-    def fill(data: TensorData) -> TensorData:
+    def fill(data: Any) -> Any:
         return filled.get(id(data), data)
 
     return reworked(program, param=fill, grad=fill)
@@ -299,14 +311,24 @@ def building(component: str, **options: Any) -> OptimizerProgram:
     """An optimizer with these options over one parameter of one zero, and a first step."""
     shape = getattr(tests_of(component), "SHAPES", [(1,)])[0]
     zero, one = TensorData("float64", shape, (0.0,)), TensorData("float64", shape, (1.0,))
-    return OptimizerProgram(component, options, (Group((zero,)),), (Step((one,)),))
+    return OptimizerProgram(component, options, (Group((zero,)),), (Step((gradient_for(component, one),)),))
+
+
+def gradient_for(component: str, data: TensorData) -> Gradient:
+    """A gradient as a component takes it: sparse, with all of its rows, where its gradients are."""
+    return stored(data) if getattr(tests_of(component), "SPARSE", False) else data
+
+
+def stored(data: TensorData) -> SparseData:
+    """A tensor as a sparse one that stores all of its rows."""
+    return SparseData(data.dtype, data.shape, tuple(range(data.shape[0])), data.data)
 
 
 def reworked(
     program: OptimizerProgram,
     *,
     param: Callable[[TensorData], TensorData] = lambda data: data,
-    grad: Callable[[TensorData], TensorData | None] = lambda data: data,
+    grad: Callable[[Any], Gradient | None] = lambda data: data,
     options: Callable[[dict[str, Any]], dict[str, Any]] = lambda given: given,
 ) -> OptimizerProgram:
     """The same program, its parameters, gradients or options (also those set in mid-run) put through a function."""
@@ -332,24 +354,50 @@ def reworked(
     )
 
 
-def changed(data: TensorData, change: Callable[[float], float]) -> TensorData:
-    """A tensor with every element put through a function, in the same dtype and layout."""
-    return rounded(data.dtype, data.shape, [change(value) for value in data.data], data.layout)
+G = TypeVar("G", bound=Gradient)
 
 
-def times(scale: float) -> Callable[[TensorData], TensorData]:
+def holding(data: G, values: Sequence[float]) -> G:
+    """A tensor of the same form with these values, rounded to its dtype."""
+    numbers = rounded(data.dtype, (len(values),), values).data
+    return dataclasses.replace(data, data=numbers)
+
+
+def changed(data: G, change: Callable[[float], float]) -> G:
+    """A tensor with every element that it stores put through a function, in the same dtype and layout."""
+    return holding(data, [change(value) for value in data.data])
+
+
+def times(scale: float) -> Callable[[G], G]:
     """A function that multiplies tensors by a number."""
     return lambda data: changed(data, lambda value: scale * value)
 
 
-def planted(data: TensorData, place: int, value: float) -> TensorData:
-    """A tensor with one element replaced, as it lies in memory in row-major order; the place wraps around."""
+def planted(data: Any, place: int, value: float) -> Any:
+    """A tensor with one element replaced, as it lies in memory in row-major order; the place wraps around.
+
+    In a sparse tensor the value is added, in a row that is stored once more.
+    """
+    if isinstance(data, SparseData):
+        row, column = divmod(place % math.prod(data.shape), math.prod(data.shape[1:]))
+        values = [0.0] * math.prod(data.shape[1:])
+        values[column] = value
+        return dataclasses.replace(data, rows=(*data.rows, row), data=(*data.data, *values))
     values = list(data.data)
     values[place % len(values)] = value
     return TensorData(data.dtype, data.shape, tuple(values))
 
 
-def with_grads(program: OptimizerProgram, grads: Sequence[TensorData]) -> OptimizerProgram:
+def as_column(data: Any) -> Any:
+    """The elements that a tensor stores, in a tensor of one column."""
+    count, width = math.prod(data.shape), math.prod(data.shape[1:])
+    if isinstance(data, SparseData):
+        rows = tuple(row * width + column for row in data.rows for column in range(width))
+        return dataclasses.replace(data, shape=(count, 1), rows=rows)
+    return reshaped(data, lambda values: values.reshape(-1, 1))
+
+
+def with_grads(program: OptimizerProgram, grads: Sequence[Gradient]) -> OptimizerProgram:
     """A program of one parameter and plain steps, with other gradients."""
     return dataclasses.replace(program, events=tuple(Step((grad,)) for grad in grads))
 
@@ -372,7 +420,7 @@ def as_component(program: OptimizerProgram, component: str, options: Mapping[str
     return dataclasses.replace(program, component=component, options=dict(options))
 
 
-def gradients(program: OptimizerProgram) -> list[TensorData]:
+def gradients(program: OptimizerProgram) -> list[Any]:
     """The gradients of the first parameter, step by step."""
     steps = [event for event in program.events if isinstance(event, Step | StepWithClosure)]
     return [grad for grad in (step.grads[0] for step in steps) if grad is not None]
@@ -390,7 +438,7 @@ def number(program: OptimizerProgram, name: str) -> torch.Tensor:
 
 def normalised(program: OptimizerProgram) -> torch.Tensor:
     """The first gradient divided by its size plus epsilon, times the learning rate, in the direction of ascent."""
-    grad = gradients(program)[0].torch(torch.float64)
+    grad: torch.Tensor = gradients(program)[0].torch(torch.float64)
     size: float = program.options["lr"] * (-1.0 if program.options.get("maximize") else 1.0)
     return size * grad / (grad.abs() + float(program.options["eps"]))
 
