@@ -2,6 +2,7 @@
 
 A backend is an object with `name`, `version` and `play(program) -> Trace`. It raises `Unsupported` for what it does not
 offer. Any other exception that leaves `play` is an `error` of the backend; refused arguments are part of the trace.
+One that can choose where it computes has `to(device)` too.
 """
 
 import difflib
@@ -59,6 +60,16 @@ def load(spec: str) -> Backend:
         return _made(importlib.import_module(f"torchstone.conformance.backends.{name.replace('-', '_')}"), rest, spec)
     module = _import(name, spec)
     return _made(_attribute(module, rest, spec) if rest else module, "", spec)
+
+
+def move(backend: Backend, device: str) -> None:
+    """Let a backend play on a device, by its method `to`. Raises `UnknownBackend` where it has none."""
+    to = getattr(backend, "to", None)
+    if to is None:
+        raise UnknownBackend(
+            f"backend: {name_of(backend)} has no method to(device), got --device {device}; leave it out"
+        )
+    to(device)
 
 
 def _import(name: str, spec: str) -> Any:

@@ -65,6 +65,7 @@ def run(
     seed: Annotated[int, typer.Option(help="The same seed gives the same programs.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = min(os.cpu_count() or 1, 8),
     known: Annotated[Path | None, typer.Option(help="Declared deviations, in place of the backend's own file.")] = None,
+    device: Annotated[str, typer.Option(help="Where the backend is to compute, such as cuda:0.")] = "",
     out: Annotated[Path, typer.Option(help="The folder for results.jsonl and junit.xml.")] = OUT,
 ) -> None:
     """Test a backend against the spec.
@@ -93,6 +94,7 @@ def run(
         *(f"--torchstone-component={stem}" for stem in stems),
         *(f"--torchstone-clause={id}" for id in ids),
         *([f"--torchstone-known={known}"] if known else []),
+        *([f"--torchstone-device={device}"] if device else []),
         *(["-n", str(jobs), "--dist", "worksteal"] if jobs > 1 else []),
     ]
     try:
@@ -114,7 +116,8 @@ def show(header: dict[str, Any], records: list[Any], footer: dict[str, Any], fil
     from torchstone.conformance import failure, results
 
     bad, problems = [record for record in records if record.outcome in results.BAD], footer["problems"]
-    label = f"{header['backend']['name']} {header['backend']['version']}"
+    device = header["settings"]["device"]
+    label = f"{header['backend']['name']} {header['backend']['version']}" + (f" on {device}" if device else "")
     smallest: dict[tuple[str, str], Any] = {}  # of each clause and component, the dtype with the smallest program
     for record in sorted(bad, key=lambda record: len(json.dumps(record.program))):
         smallest.setdefault((record.clause, record.component), record)

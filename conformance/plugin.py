@@ -14,6 +14,7 @@ def pytest_addoption(parser: "pytest.Parser") -> None:
     group.addoption("--torchstone-profile", choices=PROFILES, default="quick", help="how many programs a test plays")
     group.addoption("--torchstone-component", action="append", default=[], help="only this component (repeatable)")
     group.addoption("--torchstone-clause", action="append", default=[], help="only this clause (repeatable)")
+    group.addoption("--torchstone-device", help="where the backend is to compute, if it can choose")
     group.addoption("--torchstone-known", help="a file of declared deviations, in place of the backend's own")
     group.addoption("--torchstone-out", help="a folder for results.jsonl")
     group.addoption("--torchstone-audit", metavar="I/N", help="play the I-th of N parts of the variants as backends")

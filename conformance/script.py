@@ -26,7 +26,7 @@ from torchstone.conformance.program import (
 Import = Callable[[str], tuple[str, str]]  # a component -> the line that imports its class, and the class's name
 
 
-def torch_script(verdict: Verdict, title: str, imported: Import) -> str:
+def torch_script(verdict: Verdict, title: str, imported: Import, device: str = "cpu") -> str:
     """A script that plays the program of a verdict and raises AssertionError where the verdict found fault."""
     program = verdict.program
     line, name = imported(program.component)
@@ -34,6 +34,7 @@ def torch_script(verdict: Verdict, title: str, imported: Import) -> str:
     body = list(_loss(program, name) if isinstance(program, LossProgram) else _run(program, name, imported, lines))
     if not any("copy." in each for each in body):
         lines.remove("import copy")
+    lines += ["", f'torch.set_default_device("{device}")'] if device != "cpu" else []
     if verdict.expected is None and "must be refused" in verdict.rule:
         lines += ["", "try:", *(f"    {each}" if each else "" for each in body)]
         lines += ["except (ValueError, TypeError, IndexError, RuntimeError) as error:", '    print("refused:", error)']

@@ -34,6 +34,9 @@ class Session:
         self.config = config
         self.quiet = config.getoption("--torchstone-quiet")
         self.backend = backends.load(config.getoption("--backend"))
+        device = config.getoption("--torchstone-device")
+        if device:
+            backends.move(self.backend, device)
         self.only = {component(name).stem for name in config.getoption("--torchstone-component")}
         self.clauses = set(config.getoption("--torchstone-clause"))
         mismatch = unmatched()
@@ -43,7 +46,7 @@ class Session:
         path = Path(file) if file else backends.known_file(self.backend)
         name = backends.name_of(self.backend)
         self.known = [each for each in (known.read(path) if path else []) if not each.backends or name in each.backends]
-        self.label = f"{name} {getattr(self.backend, 'version', '')}"
+        self.label = f"{name} {getattr(self.backend, 'version', '')}" + (f" on {device}" if device else "")
         self.replayed: dict[int, str] = {}
         self.records: list[results.Record] = []
         self.problems: list[str] = []
@@ -223,6 +226,7 @@ class Session:
             seed=self.config.option.hypothesis_seed,
             components=sorted(self.only),
             clauses=sorted(self.clauses),
+            device=option("--torchstone-device") or "",
         )
 
 

@@ -171,6 +171,8 @@ def test_a_backend_of_ones_own_is_judged_too(backend, rule, tmp_path):
         (["run", "--backend", "tests.liars:AlwaysWrogn"], 2, "did you mean 'AlwaysWrong'?"),
         (["run", "--backend", "torch:fast"], 2, "torch's codes are"),
         (["run", "--backend", "tests.liars:CannotStart"], 3, "the device is on fire"),
+        (["run", "--backend", "reference", "--device", "cuda:0"], 2, "has no method to(device)"),
+        (["run", "--device", "moon"], 3, "moon"),
         (["run", "--component", "adma"], 2, "did you mean 'adamax' or 'adam'?"),
         (["run", "--clause", "adam.999"], 2, "did you mean 'adam."),
         (["run", "--profile", "quik"], 2, "quick"),

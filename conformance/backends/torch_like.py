@@ -57,8 +57,19 @@ class TorchLike:
         self.path = path  # where a script imports it from: package.module[:attribute]
         self.name = name
         self.version = version or str(getattr(namespace, "__version__", "unknown"))
+        self.device = "cpu"
+
+    def to(self, device: str) -> None:
+        """Play on this device from now on. Raises what torch raises where there is none such."""
+        torch.zeros(1, device=device)
+        self.device = device
 
     def play(self, program: Program) -> Trace:
+        with torch.device(self.device) if self.device != "cpu" else contextlib.nullcontext():
+            return self.played(program)
+
+    def played(self, program: Program) -> Trace:
+        """The trace, with every tensor made on the device that is the default."""
         entries: list[Entry] = []
         steps = self.loss(program) if isinstance(program, LossProgram) else Run(self, program).entries()
         with warnings.catch_warnings():
@@ -92,7 +103,7 @@ class TorchLike:
                 verdict = next(
                     v for v in (Judge().conforms(verdict.program, self.play(verdict.program)), verdict) if not v
                 )
-        return torch_script(verdict, title, self.imported)
+        return torch_script(verdict, title, self.imported, self.device)
 
     def imported(self, stem: str) -> tuple[str, str]:
         """The line that imports the class of a component, and the name it then has."""
