@@ -217,7 +217,12 @@ class AddGroup:
 @_kind
 @dataclass(frozen=True)
 class SaveAndReload:
-    """Save the state, build everything anew with the arguments it was first built with, and load the state."""
+    """Save the state, build everything anew with the arguments it was first built with, and load the state.
+
+    With `of` one of `optimizer` and `schedulers` nothing is built anew: their state is loaded into themselves.
+    """
+
+    of: str = "all"
 
 
 @_kind

@@ -230,6 +230,9 @@ def _event(event: Any, optimizer: str, options: Any, built: list[str], alone: bo
                 yield "optimizer.step()"
             given = [_value(each) for each in (metric, epoch) if each is not None]
             yield f"schedulers[{index}].step({', '.join(given)})"
+        case SaveAndReload(of) if of != "all":
+            yield f"for each in {'[optimizer]' if of == 'optimizer' else 'schedulers'}:"
+            yield "    each.load_state_dict(copy.deepcopy(each.state_dict()))"
         case SaveAndReload():
             yield "states = copy.deepcopy([each.state_dict() for each in (optimizer, *schedulers)])"
             yield "fresh = [dict(group) for group in optimizer.param_groups]"

@@ -86,3 +86,14 @@ def test_training_4_saving_and_reloading_both_changes_nothing(play, component, d
 
     assert some.same(play(reloaded).lr(), play(program).lr())
     assert play.agree(reloaded, f"param {group}", lambda plain: plain.param(group), program)
+
+
+@given(data=st.data(), of=st.sampled_from(["optimizer", "schedulers"]))
+def test_training_19_loading_a_state_into_its_owner_changes_nothing(play, component, data, of):
+    program = data.draw(some.training_programs(some.programs_of(component)))
+    at = data.draw(st.integers(0, len(program.events)))
+    reloaded = replace(program, events=(*program.events[:at], SaveAndReload(of), *program.events[at:]))
+    group = data.draw(st.integers(0, len(program.groups) - 1))
+
+    assert some.same(play(reloaded).lr(), play(program).lr())
+    assert play.agree(reloaded, f"param {group}", lambda plain: plain.param(group), program)

@@ -28,6 +28,7 @@ from torchstone.conformance.program import (
     LossProgram,
     OptimizerProgram,
     Program,
+    SaveAndReload,
     Schedule,
     ScheduleProgram,
     ScheduleStep,
@@ -248,8 +249,8 @@ class Run:
                     self.add(group)
                 case ScheduleStep():
                     self.schedule(event)
-                case _:
-                    self.reload()
+                case SaveAndReload(of):
+                    self.reload(of)
             yield self.seen()
 
     def step(self, grads: tuple[Gradient | None, ...], loss: float | None = None) -> Tensors:
@@ -296,10 +297,12 @@ class Run:
         if last != rates:
             raise Broken(f"get_last_lr must be the optimizer's rates {rates}, got {last}")
 
-    def reload(self) -> None:
-        states = [copy.deepcopy(each.state_dict()) for each in (self.optimizer, *self.schedulers)]
-        self.build(self.values())
-        for each, state in zip((self.optimizer, *self.schedulers), states, strict=True):
+    def reload(self, of: str) -> None:
+        saved = slice(None) if of == "all" else slice(1) if of == "optimizer" else slice(1, None)
+        states = [copy.deepcopy(each.state_dict()) for each in (self.optimizer, *self.schedulers)[saved]]
+        if of == "all":
+            self.build(self.values())
+        for each, state in zip((self.optimizer, *self.schedulers)[saved], states, strict=True):
             each.load_state_dict(state)
 
 

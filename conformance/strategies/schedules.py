@@ -201,7 +201,7 @@ def training_programs(
                 events.append(ScheduleStep(metrics[taken % len(metrics)] if index == 0 else None, index))
                 taken += index == 0
             case "reload":
-                events.append(SaveAndReload())
+                events.append(SaveAndReload(draw(st.sampled_from(["all", "optimizer", "schedulers"]))))
             case "set":
                 name = draw(st.sampled_from(sorted(SETTABLE[component])))
                 value = draw(SETTABLE[component][name])
