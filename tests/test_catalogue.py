@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from torch import optim
 from torch.nn.modules import loss
 from torch.optim import lr_scheduler
 
+from tests.test_command import torchstone
 from torchstone.conformance.clauses import clauses, components
 
 # Names of torch's lists that have no page yet, and those that are no components.
@@ -48,3 +50,12 @@ def test_the_changelog_names_every_clause():
     text = (Path(__file__).parents[1] / "CHANGELOG.md").read_text("utf-8")
     named = re.findall(r"`(\w+)\.(\d+)`–`(\d+)`", text)
     assert {f"{stem}.{i}" for stem, first, last in named for i in range(int(first), int(last) + 1)} == set(clauses())
+
+
+def test_the_readme_says_how_small_the_reference_is():
+    rows = json.loads(torchstone("list", "components", "--json").stdout)
+    clause_count, lines = (sum(row[column] for row in rows) for column in ("clauses", "reference lines"))
+    text = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    said = f"{len(rows)} components, {clause_count:,} clauses on their pages, {lines:,} lines of reference code"
+    assert said in text
+    assert lines < 25 * len(rows)
