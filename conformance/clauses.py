@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-KINDS = ("losses", "optimizers", "schedulers")
+KINDS = ("losses", "optimizers", "schedulers", "gradients")
 CLAUSE = re.compile(r"^\*\*(?P<id>[a-z0-9_]+\.\d+)\*\* ", re.MULTILINE)
 TEST = re.compile(r"^test_(?P<stem>[a-z0-9_]+?)_(?P<number>\d+)_")
 DEFINITION = re.compile(r"def (test_\w+)\(")
@@ -72,7 +72,7 @@ class Page:
     """One Markdown page of the spec."""
 
     stem: str
-    kind: str  # losses, optimizers, schedulers, or "" for a general page
+    kind: str  # one of KINDS, or "" for a general page
     path: str
     text: str
 

@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from torchstone.conformance import oracle
-from torchstone.conformance.program import LossProgram, OptimizerProgram, Program, ScheduleStep
+from torchstone.conformance.program import (
+    GradientProgram,
+    LossProgram,
+    Program,
+    ScheduleProgram,
+    ScheduleStep,
+    TrainingProgram,
+)
 from torchstone.conformance.rounding import NOISE, Rounding
 from torchstone.conformance.trace import Entry, Trace
 
@@ -54,7 +61,13 @@ class Verdict:
         if self.at is None:
             return ""
         entry, name, element = self.at
-        when = "" if isinstance(self.program, LossProgram) else f" after event {entry}" if entry else " at the start"
+        when = (
+            ""
+            if isinstance(self.program, LossProgram | GradientProgram)
+            else f" after event {entry}"
+            if entry
+            else " at the start"
+        )
         return f"{name}{list(element) if element else ''}{when}"
 
 
@@ -120,7 +133,7 @@ class Budget(Spread):
     def chain(self) -> Vector | None:
         """A rate after n scheduler steps may have been computed as a chain of n: it is allowed n + 1 times the
         rounding."""
-        if isinstance(self.program, LossProgram | OptimizerProgram):
+        if not isinstance(self.program, ScheduleProgram | TrainingProgram):
             return None
         steps = [
             1 + sum(isinstance(e, ScheduleStep) for e in self.program.events[:i])

@@ -13,6 +13,7 @@ from torchstone.conformance.program import (
     AddGroup,
     Function,
     Gradient,
+    GradientProgram,
     Group,
     LossProgram,
     OptimizerProgram,
@@ -57,7 +58,14 @@ def play_rounded(program: Program, run: int) -> Trace:
 
 def _trace(program: Program, dtype: torch.dtype | None, lift: Lift) -> Trace:
     entries: list[Entry] = []
-    steps = _loss(program, dtype) if isinstance(program, LossProgram) else _run(program, dtype, lift)
+    steps: Iterator[dict[str, Tensor]]
+    match program:
+        case LossProgram():
+            steps = _loss(program, dtype)
+        case GradientProgram():
+            steps = _gradients(program, dtype, lift)
+        case _:
+            steps = _run(program, dtype, lift)
     try:
         with standing_for(getattr(torch, program.dtype)):
             for tensors in steps:
@@ -104,6 +112,16 @@ def _loss(program: LossProgram, dtype: torch.dtype | None) -> Iterator[dict[str,
 
     value, gradients = losses.value_and_gradients(of_all, tensors, program.differentiate, upstream)
     yield {"value": value, **more, **{f"grad {name}": gradient for name, gradient in gradients.items()}}
+
+
+def _gradients(program: GradientProgram, dtype: torch.dtype | None, lift: Lift) -> Iterator[dict[str, Tensor]]:
+    """The gradients after a component changed them, and what it returns."""
+    own = rule("gradients", program.component)
+    options = {**defaults(own), **_options(program.options, lift)}
+    own.check(**options)
+    there = {i: _tensor(grad, dtype) for i, grad in enumerate(program.grads) if grad is not None}
+    norm, changed = own.clip(list(there.values()), **options)
+    yield ({} if norm is None else {"norm": norm}) | {f"grad {i}": grad for i, grad in zip(there, changed, strict=True)}
 
 
 def _lifted(value: Any, lift: Lift) -> Any:

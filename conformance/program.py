@@ -295,7 +295,21 @@ class TrainingProgram:
         return next((param.dtype for group in self.groups for param in group.params), "float64")
 
 
-Program = LossProgram | OptimizerProgram | ScheduleProgram | TrainingProgram
+@_kind
+@dataclass(frozen=True)
+class GradientProgram:
+    """Change, in place, the gradients of some parameters, of which a parameter may have none."""
+
+    component: str
+    options: Options
+    grads: tuple[TensorData | None, ...]
+
+    @cached_property
+    def dtype(self) -> str:
+        return next((grad.dtype for grad in self.grads if grad is not None), "float64")
+
+
+Program = LossProgram | OptimizerProgram | ScheduleProgram | TrainingProgram | GradientProgram
 
 
 def is_float(dtype: str) -> bool:

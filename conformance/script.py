@@ -10,6 +10,7 @@ from torchstone.conformance.program import (
     AddGroup,
     Function,
     Gradient,
+    GradientProgram,
     Group,
     LossProgram,
     SaveAndReload,
@@ -31,7 +32,13 @@ def torch_script(verdict: Verdict, title: str, imported: Import, device: str = "
     program = verdict.program
     line, name = imported(program.component)
     lines = [f'"""{title}"""', "", "import copy", "", "import torch", line]
-    body = list(_loss(program, name) if isinstance(program, LossProgram) else _run(program, name, imported, lines))
+    match program:
+        case LossProgram():
+            body = list(_loss(program, name))
+        case GradientProgram():
+            body = list(_gradients(program, name))
+        case _:
+            body = list(_run(program, name, imported, lines))
     if not any("copy." in each for each in body):
         lines.remove("import copy")
     lines += ["", f'torch.set_default_device("{device}")'] if device != "cpu" else []
@@ -138,6 +145,15 @@ def _loss(program: LossProgram, name: str) -> Iterator[str]:
         yield f"upstream = torch.tensor({list(program.upstream)!r}, dtype=value.dtype)"
         yield "upstream = upstream.repeat(value.numel() // len(upstream) + 1)[: value.numel()]"
         yield "value.backward(upstream.reshape(value.shape))"
+
+
+def _gradients(program: GradientProgram, name: str) -> Iterator[str]:
+    yield f"grads = [{', '.join('None' if grad is None else _tensor(grad) for grad in program.grads)}]"
+    yield "params = [torch.ones(1) if grad is None else torch.ones_like(grad) for grad in grads]"
+    yield "for param, grad in zip(params, grads):"
+    yield "    param.requires_grad_().grad = grad"
+    yield f"norm = {name}({_options(program.options, 'params')})"
+    yield 'trace = [{"norm": norm, **{f"grad {i}": grad for i, grad in enumerate(grads)}}]'
 
 
 def _group(group: Group) -> str:

@@ -15,7 +15,7 @@ from hypothesis.errors import Unsatisfiable, UnsatisfiedAssumption
 
 from torchstone.conformance import backend as backends
 from torchstone.conformance import failure, known, results
-from torchstone.conformance.clauses import clause_of_test, component, components, pages, unmatched
+from torchstone.conformance.clauses import KINDS, clause_of_test, component, components, pages, unmatched
 from torchstone.conformance.player import Player
 from torchstone.conformance.plugin import PROFILES
 
@@ -69,7 +69,7 @@ class Session:
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
         """Leave out the files of components that were not asked for."""
-        own = collection_path.parent.name in GENERAL.values() and collection_path.name.startswith("test_")
+        own = collection_path.parent.name in KINDS and collection_path.name.startswith("test_")
         return True if self.only and own and collection_path.stem.removeprefix("test_") not in self.only else None
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:

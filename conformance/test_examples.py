@@ -7,6 +7,7 @@ import torch
 from torchstone.conformance.clauses import component
 from torchstone.conformance.program import (
     Function,
+    GradientProgram,
     Group,
     LossProgram,
     OptimizerProgram,
@@ -62,6 +63,15 @@ def loss_program(example):
     return LossProgram(example.stem, options, tensors, tuple(tensors)[:1] if "grad" in given else ())
 
 
+def gradient_program(example):
+    """`grad0`, `grad1` ... are the gradients of the parameters, `clipped0` ... what becomes of them."""
+    given = example.arguments
+    grads = {name: values for name, values in given.items() if name.startswith("grad")}
+    options = _options(given, *grads, "norm", *(name.replace("grad", "clipped") for name in grads))
+    data = tuple(None if values is None else tensor_data(_floats(values)) for values in grads.values())
+    return GradientProgram(example.stem, options, data)
+
+
 def optimizer_program(example):
     given = example.arguments
     options = _options(given, "param", "grads", "params", "averages")
@@ -95,6 +105,11 @@ def test_accuracy_7_examples_are_reproduced_to_every_digit(play, example):
         program = loss_program(example)
         named = {"value": "value", **{f"grad {name}": "grad" for name in program.differentiate}}
         places = [(name, key) for name, key in named.items() if key in example.printed]
+    elif kind == "gradients":
+        program = gradient_program(example)
+        numbers = range(len(program.grads))
+        places = [(f"grad {i}", f"clipped{i}") for i in numbers] + [("norm", "norm")]
+        places = [(name, key) for name, key in places if key in example.printed]
     elif kind == "optimizers":
         program = optimizer_program(example)
         places = [("param 0", "params"), *([("average 0", "averages")] if "averages" in example.printed else [])]

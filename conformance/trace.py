@@ -20,7 +20,8 @@ class Entry:
 
     A loss program has one entry: `value`, and `grad NAME` for each tensor differentiated; where a loss has more to say,
     `output`, the log probability of each target, `log_prob`, that of every class, and `predicted`, that of the class
-    which is predicted. The other kinds have an entry
+    which is predicted. A gradient program has one entry too: `grad I` for each gradient that there is, and `norm` where
+    one is returned. The other kinds have an entry
     after construction and one after each event: `param I` in the order of the groups, `average I` once a step has begun
     it where the component shows one, `lr` (float64, one element a group) where there is a scheduler, `momentum` (the
     same, of `betas` the first) where a scheduler sets it, `loss` where a closure returned one. A refusal ends the
@@ -42,8 +43,13 @@ class Trace:
         """The value of a loss."""
         return self.entries[0].tensors["value"]
 
-    def grad(self, name: str) -> Tensor:
-        """The gradient of a loss with respect to one of its inputs."""
+    @property
+    def norm(self) -> Tensor:
+        """The norm of all gradients together."""
+        return self.entries[0].tensors["norm"]
+
+    def grad(self, name: str | int) -> Tensor:
+        """The gradient of a loss with respect to one of its inputs, or that of a parameter."""
         return self.entries[0].tensors[f"grad {name}"]
 
     def param(self, index: int, after: int = -1) -> Tensor:

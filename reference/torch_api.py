@@ -32,7 +32,7 @@ IGNORED = ("foreach", "fused", "capturable")
 PLACED = ("device", "dtype", "options")  # where the parameters of a loss lie, and how torch computes it
 
 
-def given(torch_class: type, *args: Any, **options: Any) -> dict[str, Any]:
+def given(torch_class: Callable[..., Any], *args: Any, **options: Any) -> dict[str, Any]:
     """What a constructor was given, by torch's names."""
     return dict(inspect.signature(torch_class).bind(*args, **options).arguments)
 
@@ -203,6 +203,24 @@ class Schedule(lr_scheduler.LRScheduler):
             self.schedule.state = self.rule.State(*state_dict["state"])
 
 
+def clipping(torch_function: Callable[..., Any], rule: ModuleType) -> Callable[..., Any]:
+    """A function that changes the gradients of parameters in place."""
+
+    def clip(*args: Any, **options: Any) -> Any:
+        named = given(torch_function, *args, **options)
+        params = named.pop("parameters")
+        params = [params] if isinstance(params, Tensor) else list(params)
+        grads = [param.grad for param in params if param.grad is not None]
+        own = {**defaults(rule), **{name: value for name, value in named.items() if name not in IGNORED}}
+        rule.check(**own)
+        norm, changed = rule.clip([grad.detach() for grad in grads], **own)
+        for grad, new in zip(grads, changed, strict=True):
+            grad.detach().copy_(new)
+        return norm
+
+    return clip
+
+
 def first(group: dict[str, Any]) -> Any:
     """The rate a group had before any schedule, which the first schedule writes down."""
     lr = group["lr"]
@@ -215,9 +233,9 @@ def key(name: str) -> str:
 
 
 @functools.cache
-def names() -> dict[str, type]:
+def names() -> dict[str, Any]:
     """The class of every component, by torch's name for it."""
-    found = {}
+    found: dict[str, Any] = {}
     for kind, place, base in (
         ("losses", nn, Loss),
         ("optimizers", optim, Optimizer),
@@ -229,6 +247,12 @@ def names() -> dict[str, type]:
         for name, torch_class in vars(place).items():
             if inspect.isclass(torch_class) and key(name) in stems:
                 found[name] = clothed(name, torch_class, base, f"{package.__name__}.{stems[key(name)]}")
+    for kind, place, named, dressed in (("gradients", nn.utils, "{}_", clipping),):
+        package = importlib.import_module(f"torchstone.reference.{kind}")
+        for module in pkgutil.iter_modules(package.__path__):
+            rule, name = importlib.import_module(f"{package.__name__}.{module.name}"), named.format(module.name)
+            found[name] = dressed(getattr(place, name), rule)
+            found[name].__dict__.update(rule=rule, __signature__=inspect.signature(getattr(place, name)))
     return found
 
 

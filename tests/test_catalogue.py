@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from torch import optim
 from torch.nn.modules import loss
+from torch.nn.utils import clip_grad
 from torch.optim import lr_scheduler
 
 from tests.test_command import torchstone
@@ -19,14 +20,16 @@ NOT_YET = {
     "losses": set(),
     "optimizers": {"LBFGS"},
     "schedulers": set(),
+    "gradients": set(),
 }
 NO_COMPONENTS = {"Optimizer", "LRScheduler", "lr_scheduler", "swa_utils", "swap_in_optimizer_params_and_state"}
 EXPORTED = {
     "losses": {*loss.__all__, "AdaptiveLogSoftmaxWithLoss", "Softmax", "LogSoftmax", "Softmin"} - {"NLLLoss2d"},
     "optimizers": set(optim.__all__),
     "schedulers": {*lr_scheduler.__all__, "SWALR"},
+    "gradients": {*clip_grad.__all__} - {"clip_grad_norm"},
 }
-GIVEN = {"self", "params", "optimizer"}  # what a component works on, and no option of it
+GIVEN = {"self", "params", "parameters", "optimizer"}  # what a component works on, and no option of it
 GENERAL = {"last_epoch"}  # spec/scheduler.md has it for all schedulers
 
 
@@ -39,7 +42,8 @@ def test_what_torch_exports_has_a_page_or_is_listed_as_missing(kind):
 @pytest.mark.parametrize("page", components(), ids=lambda page: page.stem)
 def test_every_parameter_of_torchs_constructor_is_on_the_page(page):
     module, _, name = page.torch_path.rpartition(".")
-    taken = set(inspect.signature(getattr(importlib.import_module(module), name).__init__).parameters)
+    found = getattr(importlib.import_module(module), name)
+    taken = set(inspect.signature(found.__init__ if inspect.isclass(found) else found).parameters)
     # Below the table a sentence names the options that choose an implementation, and those that are deprecated.
     beside = [line for line in page.text.splitlines() if line.startswith("Not specified") or "deprecated" in line]
     said = {parameter.name for parameter in page.parameters} | set(re.findall(r"`(\w+)`", "\n".join(beside)))

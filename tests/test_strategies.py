@@ -8,14 +8,14 @@ from hypothesis import HealthCheck, Phase, find, settings
 from hypothesis import strategies as st
 
 from torchstone.conformance import strategies as some
-from torchstone.conformance.clauses import components
+from torchstone.conformance.clauses import KINDS, components
 from torchstone.conformance.program import AddGroup, SaveAndReload, SetOption, Step, StepWithClosure
 
 SEARCH = settings(
     max_examples=3000, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 REACH = settings(SEARCH, phases=[Phase.generate])
-STEMS = {kind: [page.stem for page in components(kind)] for kind in ("losses", "optimizers", "schedulers")}
+STEMS = {kind: [page.stem for page in components(kind)] for kind in KINDS}
 
 
 def find_any(strategy, condition):
@@ -142,4 +142,21 @@ def test_schedule_programs_reach_what_hides_bugs(stem, condition):
     ],
 )
 def test_loss_programs_reach_what_hides_bugs(stem, condition):
+    find_any(some.programs_of(stem), condition)
+
+
+@pytest.mark.parametrize("stem", STEMS["gradients"])
+@pytest.mark.parametrize(
+    "condition",
+    [
+        lambda p: p.dtype == "bfloat16",
+        lambda p: len(p.grads) > 2,
+        lambda p: p.grads[0] is None,
+        lambda p: p.grads[-1] is None,
+        lambda p: any(g and not g.data for g in p.grads) and any(g and g.data for g in p.grads),
+        lambda p: any(g and g.layout == "transposed" and len(g.shape) > 1 for g in p.grads),
+        lambda p: any(g and len(g.data) > 64 for g in p.grads),
+    ],
+)
+def test_gradient_programs_reach_what_hides_bugs(stem, condition):
     find_any(some.programs_of(stem), condition)

@@ -59,6 +59,11 @@ class Torch(TorchLike):
         built = partial(optimizer, **{wanted: bool(self.variant)})
         return partial(_saving, built) if self.variant == "differentiable" else built
 
+    def gradient_function(self, stem: str, options: Mapping[str, Any]) -> Any:
+        if self.variant not in ("", "foreach"):
+            raise Unsupported(f"gradients have no {self.variant} code")
+        return partial(super().gradient_function(stem, options), foreach=bool(self.variant))
+
     def leaves(self, params: list[Tensor]) -> list[Tensor]:
         return [param.clone() for param in params] if self.variant == "differentiable" else params
 

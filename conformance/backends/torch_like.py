@@ -24,6 +24,7 @@ from torchstone.conformance.program import (
     AddGroup,
     Function,
     Gradient,
+    GradientProgram,
     Group,
     LossProgram,
     OptimizerProgram,
@@ -45,7 +46,7 @@ from torchstone.conformance.training.recipe import Recipe
 from torchstone.conformance.training.trainer import TorchTrainer, Trainer
 
 REFUSALS = (ValueError, TypeError, IndexError, RuntimeError)
-PLACES = ("", "nn", "optim", "optim.lr_scheduler", "optim.swa_utils")
+PLACES = ("", "nn", "optim", "optim.lr_scheduler", "optim.swa_utils", "nn.utils")
 
 Tensors = dict[str, Tensor]
 
@@ -72,7 +73,14 @@ class TorchLike:
     def played(self, program: Program) -> Trace:
         """The trace, with every tensor made on the device that is the default."""
         entries: list[Entry] = []
-        steps = self.loss(program) if isinstance(program, LossProgram) else Run(self, program).entries()
+        steps: Iterator[Tensors]
+        match program:
+            case LossProgram():
+                steps = self.loss(program)
+            case GradientProgram():
+                steps = self.gradients(program)
+            case _:
+                steps = Run(self, program).entries()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
@@ -124,6 +132,9 @@ class TorchLike:
     def optimizer_class(self, stem: str, options: Mapping[str, Any]) -> Any:
         return self.find(stem, options)
 
+    def gradient_function(self, stem: str, options: Mapping[str, Any]) -> Any:
+        return self.find(stem, options)
+
     def leaves(self, params: list[Tensor]) -> list[Tensor]:
         """The tensors an optimizer is given, from those that hold the values."""
         return params
@@ -157,6 +168,22 @@ class TorchLike:
         for name, tensor in inputs.items():
             _unchanged(tensor, before[name], name)
         yield {"value": value.detach(), **more, **{f"grad {name}": gradient for name, gradient in gradients.items()}}
+
+    def gradients(self, program: GradientProgram) -> Iterator[Tensors]:
+        """What becomes of the very tensors that are the gradients of some parameters."""
+        options = {name: _value(value) for name, value in program.options.items()}
+        change = self.gradient_function(program.component, options)
+        grads = [None if grad is None else grad.torch() for grad in program.grads]
+        params = [torch.ones(1) if grad is None else torch.ones_like(grad) for grad in grads]
+        for param, grad in zip(params, grads, strict=True):
+            param.requires_grad_().grad = grad
+        norm = change(params, **options)
+        for i, (param, grad) in enumerate(zip(params, grads, strict=True)):
+            _unchanged(param, torch.ones_like(param), f"parameter {i}")
+            if grad is None and param.grad is not None:
+                raise Broken(f"a parameter without a gradient must stay without one, and parameter {i} did not")
+        seen = {} if norm is None else {"norm": norm.detach()}
+        yield seen | {f"grad {i}": grad.clone() for i, grad in enumerate(grads) if grad is not None}
 
 
 class Run:
