@@ -36,10 +36,7 @@ class Case:
     kind: str  # written, dialect, made, corpus or control
     breaks: tuple[str, ...]
     change: str
-    backend: Any  # a context in which there is the backend
-
-    def opened(self) -> AbstractContextManager[Any]:
-        return self.backend if hasattr(self.backend, "__enter__") else nullcontext(self.backend)
+    backend: AbstractContextManager[Any]  # within which there is the backend
 
 
 @dataclass(frozen=True)
@@ -70,14 +67,14 @@ def cases(stems: Iterable[str], corpus: str | None) -> Iterator[Case]:
                 if not wanted or stem in wanted:
                     path = each.backend if isinstance(each.backend, str) else ""
                     like = torch_like.make(path) if path else TorchLike(each.backend, str(each.id), str(each.id))
-                    yield Case(str(each.id), stem, kind, (), "", like)
+                    yield Case(str(each.id), stem, kind, (), "", nullcontext(like))
         return
     for page in components():
         if not wanted or page.stem in wanted:
             made = operators.mutants(page, f"{page.kind}/{page.stem}.py")
-            for kind, found in (("written", variants.written(page)), ("made", made)):
+            for origin, found in (("written", variants.written(page)), ("made", made)):
                 for variant in found:
-                    kind = "dialect" if variant.shipped_by else kind
+                    kind = "dialect" if variant.shipped_by else origin
                     yield Case(variant.id, page.stem, kind, variant.breaks, variant.change, variants.backend(variant))
 
 
@@ -114,9 +111,9 @@ class Audit(Session):
         """Play tests on a case until one fails: first those of the clauses it breaks, then its own, then the rest."""
         said = (case.id, case.component, case.kind, case.breaks, case.change)
         start, tests, programs = perf_counter(), 0, 0
-        with case.opened() as self.backend:
+        with case.backend as self.backend:
             for item in sorted(items, key=lambda item: self.rank(case, item)):
-                self.seen = []
+                self.seen, self.problems = [], []
                 signal.alarm(PATIENCE)
                 try:
                     runtestprotocol(item, nextitem=None, log=True)
@@ -124,10 +121,11 @@ class Audit(Session):
                     signal.alarm(0)
                 tests += 1
                 programs += sum(counts["programs"] for counts in item.stash[PLAYER].ledger.counts.values())
-                bad = next((record for record in self.seen if record.outcome in results.BAD), None)
-                if bad:
+                rules = [record.rule or record.place for record in self.seen if record.outcome in results.BAD]
+                rules += self.problems  # what came out was so odd that the test itself fell over it
+                if rules:
                     took = perf_counter() - start
-                    return Finding(*said, "killed", bad.clause, bad.rule or bad.place, tests, programs, took)
+                    return Finding(*said, "killed", clause_of(item), rules[0], tests, programs, took)
         return Finding(*said, "survived", "", "", tests, programs, perf_counter() - start)
 
     @staticmethod

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from torchstone.conformance.clauses import Page, components
+from torchstone.conformance.clauses import Page
 
 REFERENCE = "torchstone.reference"
 
@@ -90,11 +90,6 @@ def written(page: Page) -> list[Variant]:
     if importlib.util.find_spec(f"{__name__}.{page.kind}") is None or importlib.util.find_spec(name) is None:
         return []
     return [change.of(page) for change in importlib.import_module(name).VARIANTS]
-
-
-def dialects(stem: str) -> list[Variant]:
-    """What is shipped under the name of a component."""
-    return [variant for page in components() if page.stem == stem for variant in written(page) if variant.shipped_by]
 
 
 class _Copy(MetaPathFinder, Loader):
