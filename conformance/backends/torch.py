@@ -1,5 +1,5 @@
-"""torch's built-ins: `torch` is the for-loop; `torch:foreach`, `:fused`, `:differentiable` and `:compile` are its
-other codes."""
+"""torch's built-ins: `torch` is the for-loop; `torch:foreach`, `:fused` and `:differentiable` are its other codes, and
+so are `:compile`, traced and run as it is, and `:inductor`, traced and compiled, which take seconds a program."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -14,7 +14,8 @@ from torchstone.conformance.backends.torch_like import TorchLike, parameters
 from torchstone.conformance.program import AddGroup, LossProgram, Program, SetOption, TensorData
 from torchstone.conformance.trace import Trace
 
-VARIANTS = ("", "foreach", "fused", "differentiable", "compile")
+VARIANTS = ("", "foreach", "fused", "differentiable", "compile", "inductor")
+COMPILERS = {"compile": "eager", "inductor": "inductor"}
 
 
 class Torch(TorchLike):
@@ -37,20 +38,22 @@ class Torch(TorchLike):
         if _has_shared_labels(program):
             # The kernel takes the labels of a sample to start where they would in a contiguous target.
             raise Unsupported("CTCLoss reads memory that is not the target's where concatenated labels share memory")
+        if self.variant in COMPILERS:
+            torch._dynamo.reset()  # after a few programs it would compile no more of the same code, without a word
         return super().play(program)
 
     def loss_class(self, stem: str, options: Mapping[str, Any]) -> Any:
         loss = super().loss_class(stem, options)
-        if self.variant == "compile":
-            return lambda **given: torch.compile(loss(**given), backend="eager")
+        if self.variant in COMPILERS:
+            return lambda **given: torch.compile(loss(**given), backend=COMPILERS[self.variant])
         if self.variant:
             raise Unsupported(f"losses have no {self.variant} code")
         return loss
 
     def optimizer_class(self, stem: str, options: Mapping[str, Any]) -> Any:
         optimizer = super().optimizer_class(stem, options)
-        if self.variant == "compile":
-            return partial(_compiled, optimizer)
+        if self.variant in COMPILERS:
+            return partial(_compiled, optimizer, COMPILERS[self.variant])
         wanted = self.variant or "foreach"
         if not self.variant and wanted not in parameters(optimizer)[0]:
             return optimizer  # there is the for-loop alone
@@ -108,9 +111,9 @@ def _saving(optimizer: Any, groups: list[dict[str, Any]], **options: Any) -> Any
     return built
 
 
-def _compiled(optimizer: Any, groups: list[dict[str, Any]], **options: Any) -> Any:
+def _compiled(optimizer: Any, compiler: str, groups: list[dict[str, Any]], **options: Any) -> Any:
     built = optimizer(groups, **options)
-    built.step = torch.compile(built.step, backend="eager")
+    built.step = torch.compile(built.step, backend=compiler)
     return built
 
 
