@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-KINDS = ("losses", "optimizers", "schedulers", "gradients")
+KINDS = ("losses", "optimizers", "schedulers", "gradients", "averages")
 CLAUSE = re.compile(r"^\*\*(?P<id>[a-z0-9_]+\.\d+)\*\* ", re.MULTILINE)
 TEST = re.compile(r"^test_(?P<stem>[a-z0-9_]+?)_(?P<number>\d+)_")
 DEFINITION = re.compile(r"def (test_\w+)\(")

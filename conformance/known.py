@@ -66,7 +66,16 @@ def read(path: Path) -> list[Deviation]:
             )
         backends = tuple(table.pop("backends", ()))
         for id, name in itertools.product(ids, (component(name).stem for name in shown)):
-            if clause(id).stem not in (*about, *shown, "loss", "optimizer", "scheduler", "training", "accuracy"):
+            if clause(id).stem not in (
+                *about,
+                *shown,
+                "loss",
+                "optimizer",
+                "scheduler",
+                "training",
+                "average",
+                "accuracy",
+            ):
                 raise BadDeviation(f"{where}: clause {id} must be about the program, got one of {program.component}")
             found.append(Deviation(id, name, program=program, backends=backends, **table))
     return found

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from torchstone.conformance.program import (
     AddGroup,
+    Average,
+    AverageProgram,
     Function,
     Gradient,
     GradientProgram,
@@ -31,6 +33,7 @@ from torchstone.conformance.program import (
 from torchstone.conformance.rounding import DOUBLE, Rounding, Scalar, scalar
 from torchstone.conformance.trace import Entry, Refusal, Trace
 from torchstone.reference import loss as losses
+from torchstone.reference.average import Averaged
 from torchstone.reference.optimizer import Optimizer, defaults
 from torchstone.reference.precision import numbers_as, standing_for
 from torchstone.reference.scheduler import Part, Scheduler, carry, in_force, momentum_option
@@ -64,6 +67,8 @@ def _trace(program: Program, dtype: torch.dtype | None, lift: Lift) -> Trace:
             steps = _loss(program, dtype)
         case GradientProgram():
             steps = _gradients(program, dtype, lift)
+        case AverageProgram():
+            steps = _averages(program, dtype, lift)
         case _:
             steps = _run(program, dtype, lift)
     try:
@@ -122,6 +127,21 @@ def _gradients(program: GradientProgram, dtype: torch.dtype | None, lift: Lift) 
     there = {i: _tensor(grad, dtype) for i, grad in enumerate(program.grads) if grad is not None}
     norm, changed = own.clip(list(there.values()), **options)
     yield ({} if norm is None else {"norm": norm}) | {f"grad {i}": grad for i, grad in zip(there, changed, strict=True)}
+
+
+def _averages(program: AverageProgram, dtype: torch.dtype | None, lift: Lift) -> Iterator[dict[str, Tensor]]:
+    """The averages at the start and after each event."""
+
+    def tensors(given: tuple[TensorData, ...]) -> list[Tensor]:
+        return [_tensor(data, dtype) for data in given]
+
+    model = tensors(program.params), tensors(program.buffers)
+    averaged = Averaged(rule("averages", program.component), *model, **_options(program.options, lift))
+    for event in (None, *program.events):
+        if isinstance(event, Average):
+            averaged.update(tensors(event.params), tensors(event.buffers))
+        seen = {f"average {i}": average for i, average in enumerate(averaged.params)}
+        yield seen | {f"buffer {i}": buffer for i, buffer in enumerate(averaged.buffers)}
 
 
 def _lifted(value: Any, lift: Lift) -> Any:

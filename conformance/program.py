@@ -309,7 +309,32 @@ class GradientProgram:
         return next((grad.dtype for grad in self.grads if grad is not None), "float64")
 
 
-Program = LossProgram | OptimizerProgram | ScheduleProgram | TrainingProgram | GradientProgram
+@_kind
+@dataclass(frozen=True)
+class Average:
+    """Take the model, whose parameters and buffers have these values now, into the average."""
+
+    params: tuple[TensorData, ...]
+    buffers: tuple[TensorData, ...] = ()
+
+
+@_kind
+@dataclass(frozen=True)
+class AverageProgram:
+    """Build an average of a model that has these parameters and buffers, then let events happen."""
+
+    component: str
+    options: Options
+    params: tuple[TensorData, ...]
+    buffers: tuple[TensorData, ...] = ()
+    events: tuple[Average | SaveAndReload, ...] = ()
+
+    @cached_property
+    def dtype(self) -> str:
+        return next((tensor.dtype for tensor in (*self.params, *self.buffers)), "float64")
+
+
+Program = LossProgram | OptimizerProgram | ScheduleProgram | TrainingProgram | GradientProgram | AverageProgram
 
 
 def is_float(dtype: str) -> bool:

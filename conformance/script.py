@@ -8,6 +8,7 @@ from torchstone.conformance.clauses import cycles_momentum
 from torchstone.conformance.judge import Verdict
 from torchstone.conformance.program import (
     AddGroup,
+    AverageProgram,
     Function,
     Gradient,
     GradientProgram,
@@ -37,6 +38,8 @@ def torch_script(verdict: Verdict, title: str, imported: Import, device: str = "
             body = list(_loss(program, name))
         case GradientProgram():
             body = list(_gradients(program, name))
+        case AverageProgram():
+            body = list(_averages(program, name, line, lines))
         case _:
             body = list(_run(program, name, imported, lines))
     if not any("copy." in each for each in body):
@@ -154,6 +157,47 @@ def _gradients(program: GradientProgram, name: str) -> Iterator[str]:
     yield "    param.requires_grad_().grad = grad"
     yield f"norm = {name}({_options(program.options, 'params')})"
     yield 'trace = [{"norm": norm, **{f"grad {i}": grad for i, grad in enumerate(grads)}}]'
+
+
+def _averages(program: AverageProgram, name: str, line: str, lines: list[str]) -> Iterator[str]:
+    place, _, function = name.rpartition(".")
+    averaged_model = f"{place}.AveragedModel" if place else "AveragedModel"
+    if not place:
+        lines.append(line.replace(function, "AveragedModel"))
+    options = {name: value for name, value in program.options.items() if name != "use_buffers"}
+    buffered = program.options.get("use_buffers", False)
+
+    def model(of: Any) -> str:
+        params, buffers = (", ".join(map(_tensor, tensors)) for tensors in (of.params, of.buffers))
+        return f"model([{params}], [{buffers}])"
+
+    yield "def model(params, buffers):"
+    yield "    made = torch.nn.Module()"
+    yield "    for i, param in enumerate(params):"
+    yield '        made.register_parameter(f"param{i}", torch.nn.Parameter(param))'
+    yield "    for i, buffer in enumerate(buffers):"
+    yield '        made.register_buffer(f"buffer{i}", buffer)'
+    yield "    return made"
+    yield ""
+    yield ""
+    yield "def see():"
+    yield '    trace.append({f"average {i}": p.detach().clone() for i, p in enumerate(averaged.module.parameters())})'
+    yield '    trace[-1].update({f"buffer {i}": b.clone() for i, b in enumerate(averaged.module.buffers())})'
+    yield ""
+    yield ""
+    given = f"avg_fn={name}({_options(options)}), use_buffers={buffered}"
+    built = f"averaged = {averaged_model}({model(program)}, {given})"
+    yield "trace = []"
+    yield built
+    yield "see()"
+    for event in program.events:
+        if isinstance(event, SaveAndReload):
+            yield "state = copy.deepcopy(averaged.state_dict())"
+            yield built
+            yield "averaged.load_state_dict(state)"
+        else:
+            yield f"averaged.update_parameters({model(event)})"
+        yield "see()"
 
 
 def _group(group: Group) -> str:

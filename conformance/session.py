@@ -19,7 +19,13 @@ from torchstone.conformance.clauses import KINDS, clause_of_test, component, com
 from torchstone.conformance.player import Player
 from torchstone.conformance.plugin import PROFILES
 
-GENERAL = {"loss": "losses", "optimizer": "optimizers", "scheduler": "schedulers", "training": "schedulers"}
+GENERAL = {
+    "loss": "losses",
+    "optimizer": "optimizers",
+    "scheduler": "schedulers",
+    "training": "schedulers",
+    "average": "averages",
+}
 PACKAGE = "torchstone.conformance"
 
 

@@ -6,6 +6,8 @@ import torch
 
 from torchstone.conformance.clauses import component
 from torchstone.conformance.program import (
+    Average,
+    AverageProgram,
     Function,
     GradientProgram,
     Group,
@@ -72,6 +74,14 @@ def gradient_program(example):
     return GradientProgram(example.stem, options, data)
 
 
+def average_program(example):
+    """`models` are the values of one parameter at each update, `averages` its average after each."""
+    given = example.arguments
+    models = [tensor_data(_floats(values)) for values in given["models"]]
+    events = tuple(Average((values,)) for values in models)
+    return AverageProgram(example.stem, _options(given, "models", "averages"), (models[0],), (), events)
+
+
 def optimizer_program(example):
     given = example.arguments
     options = _options(given, "param", "grads", "params", "averages")
@@ -110,6 +120,9 @@ def test_accuracy_7_examples_are_reproduced_to_every_digit(play, example):
         numbers = range(len(program.grads))
         places = [(f"grad {i}", f"clipped{i}") for i in numbers] + [("norm", "norm")]
         places = [(name, key) for name, key in places if key in example.printed]
+    elif kind == "averages":
+        program, first = average_program(example), 1
+        places = [("average 0", "averages")]
     elif kind == "optimizers":
         program = optimizer_program(example)
         places = [("param 0", "params"), *([("average 0", "averages")] if "averages" in example.printed else [])]

@@ -21,11 +21,10 @@ class Entry:
     A loss program has one entry: `value`, and `grad NAME` for each tensor differentiated; where a loss has more to say,
     `output`, the log probability of each target, `log_prob`, that of every class, and `predicted`, that of the class
     which is predicted. A gradient program has one entry too: `grad I` for each gradient that there is, and `norm` where
-    one is returned. The other kinds have an entry
-    after construction and one after each event: `param I` in the order of the groups, `average I` once a step has begun
-    it where the component shows one, `lr` (float64, one element a group) where there is a scheduler, `momentum` (the
-    same, of `betas` the first) where a scheduler sets it, `loss` where a closure returned one. A refusal ends the
-    trace.
+    one is returned. The other kinds have an entry after construction and one after each event: `param I` in the order
+    of the groups, `average I` once a step has begun it where the component shows one, `lr` (float64, one element a
+    group) where there is a scheduler, `momentum` (the same, of `betas` the first) where a scheduler sets it, `loss`
+    where a closure returned one; those of an average program have `average I` and `buffer I`. A refusal ends the trace.
     """
 
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
@@ -59,6 +58,10 @@ class Trace:
     def average(self, index: int, after: int = -1) -> Tensor:
         """The average of a parameter after an event (by default the last)."""
         return self.entries[after].tensors[f"average {index}"]
+
+    def buffer(self, index: int, after: int = -1) -> Tensor:
+        """A buffer of an averaged model after an event (by default the last)."""
+        return self.entries[after].tensors[f"buffer {index}"]
 
     def lr(self, after: int = -1) -> Tensor:
         """The learning rates of all groups after an event (by default the last)."""

@@ -221,6 +221,17 @@ def clipping(torch_function: Callable[..., Any], rule: ModuleType) -> Callable[.
     return clip
 
 
+def averaging(torch_function: Callable[..., Any], rule: ModuleType) -> Callable[..., Any]:
+    """A function that makes the function by which a model is averaged."""
+
+    def make(*args: Any, **options: Any) -> Callable[[Tensor, Tensor, Any], Tensor]:
+        own = {**defaults(rule), **given(torch_function, *args, **options)}
+        rule.check(**own)
+        return lambda average, param, n: rule.average(average, param, int(n), **own)
+
+    return make
+
+
 def first(group: dict[str, Any]) -> Any:
     """The rate a group had before any schedule, which the first schedule writes down."""
     lr = group["lr"]
@@ -247,7 +258,10 @@ def names() -> dict[str, Any]:
         for name, torch_class in vars(place).items():
             if inspect.isclass(torch_class) and key(name) in stems:
                 found[name] = clothed(name, torch_class, base, f"{package.__name__}.{stems[key(name)]}")
-    for kind, place, named, dressed in (("gradients", nn.utils, "{}_", clipping),):
+    for kind, place, named, dressed in (
+        ("gradients", nn.utils, "{}_", clipping),
+        ("averages", swa_utils, "get_{}_avg_fn", averaging),
+    ):
         package = importlib.import_module(f"torchstone.reference.{kind}")
         for module in pkgutil.iter_modules(package.__path__):
             rule, name = importlib.import_module(f"{package.__name__}.{module.name}"), named.format(module.name)

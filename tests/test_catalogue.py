@@ -10,7 +10,7 @@ import pytest
 from torch import optim
 from torch.nn.modules import loss
 from torch.nn.utils import clip_grad
-from torch.optim import lr_scheduler
+from torch.optim import lr_scheduler, swa_utils
 
 from tests.test_command import torchstone
 from torchstone.conformance.clauses import clauses, components
@@ -21,6 +21,7 @@ NOT_YET = {
     "optimizers": {"LBFGS"},
     "schedulers": set(),
     "gradients": set(),
+    "averages": set(),
 }
 NO_COMPONENTS = {"Optimizer", "LRScheduler", "lr_scheduler", "swa_utils", "swap_in_optimizer_params_and_state"}
 EXPORTED = {
@@ -28,6 +29,7 @@ EXPORTED = {
     "optimizers": set(optim.__all__),
     "schedulers": {*lr_scheduler.__all__, "SWALR"},
     "gradients": {*clip_grad.__all__} - {"clip_grad_norm"},
+    "averages": {name for name in swa_utils.__all__ if name.endswith("_avg_fn") and "_multi_" not in name},
 }
 GIVEN = {"self", "params", "parameters", "optimizer"}  # what a component works on, and no option of it
 GENERAL = {"last_epoch"}  # spec/scheduler.md has it for all schedulers

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from torchstone.conformance import strategies as some
 from torchstone.conformance.clauses import KINDS, components
-from torchstone.conformance.program import AddGroup, SaveAndReload, SetOption, Step, StepWithClosure
+from torchstone.conformance.program import AddGroup, Average, SaveAndReload, SetOption, Step, StepWithClosure
 
 SEARCH = settings(
     max_examples=3000, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
@@ -159,4 +159,20 @@ def test_loss_programs_reach_what_hides_bugs(stem, condition):
     ],
 )
 def test_gradient_programs_reach_what_hides_bugs(stem, condition):
+    find_any(some.programs_of(stem), condition)
+
+
+@pytest.mark.parametrize("stem", STEMS["averages"])
+@pytest.mark.parametrize(
+    "condition",
+    [
+        lambda p: p.dtype == "bfloat16",
+        lambda p: len(p.params) > 1 and p.buffers,
+        lambda p: sum(isinstance(event, Average) for event in p.events) > 7,
+        lambda p: any(isinstance(event, SaveAndReload) for event in p.events[1:-1]),
+        lambda p: p.options.get("use_buffers") and p.buffers and p.buffers[0].data,
+        lambda p: any(len(param.data) > 64 for param in p.params),
+    ],
+)
+def test_average_programs_reach_what_hides_bugs(stem, condition):
     find_any(some.programs_of(stem), condition)

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 from torchstone.conformance.backend import UnknownBackend, Unsupported
-from torchstone.conformance.backends.torch_like import TorchLike, parameters
+from torchstone.conformance.backends.torch_like import TorchLike, lookup, parameters
+from torchstone.conformance.clauses import component
 from torchstone.conformance.program import AddGroup, LossProgram, Program, SetOption, TensorData
 from torchstone.conformance.trace import Trace
 
@@ -66,6 +67,14 @@ class Torch(TorchLike):
         if self.variant not in ("", "foreach"):
             raise Unsupported(f"gradients have no {self.variant} code")
         return partial(super().gradient_function(stem, options), foreach=bool(self.variant))
+
+    def average_function(self, stem: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        if self.variant not in ("", "foreach"):
+            raise Unsupported(f"averages have no {self.variant} code")
+        if not self.variant:
+            return super().average_function(stem, options)
+        several = component(stem).torch_name.replace("avg_fn", "multi_avg_fn")
+        return {"multi_avg_fn": lookup(self.namespace, several)(**options)}
 
     def leaves(self, params: list[Tensor]) -> list[Tensor]:
         return [param.clone() for param in params] if self.variant == "differentiable" else params

@@ -22,6 +22,8 @@ from torchstone.conformance.clauses import component, cycles_momentum
 from torchstone.conformance.judge import Judge, Verdict
 from torchstone.conformance.program import (
     AddGroup,
+    Average,
+    AverageProgram,
     Function,
     Gradient,
     GradientProgram,
@@ -79,6 +81,8 @@ class TorchLike:
                 steps = self.loss(program)
             case GradientProgram():
                 steps = self.gradients(program)
+            case AverageProgram():
+                steps = self.averages(program)
             case _:
                 steps = Run(self, program).entries()
         with warnings.catch_warnings():
@@ -135,6 +139,10 @@ class TorchLike:
     def gradient_function(self, stem: str, options: Mapping[str, Any]) -> Any:
         return self.find(stem, options)
 
+    def average_function(self, stem: str, options: Mapping[str, Any]) -> dict[str, Any]:
+        """What a model's average is built with: the function by which it averages."""
+        return {"avg_fn": self.find(stem, options)(**options)}
+
     def leaves(self, params: list[Tensor]) -> list[Tensor]:
         """The tensors an optimizer is given, from those that hold the values."""
         return params
@@ -184,6 +192,35 @@ class TorchLike:
                 raise Broken(f"a parameter without a gradient must stay without one, and parameter {i} did not")
         seen = {} if norm is None else {"norm": norm.detach()}
         yield seen | {f"grad {i}": grad.clone() for i, grad in enumerate(grads) if grad is not None}
+
+    def averages(self, program: AverageProgram) -> Iterator[Tensors]:
+        """The average of a model that has the program's tensors for its parameters and buffers."""
+        options = {name: _value(value) for name, value in program.options.items()}
+        build = lookup(self.namespace, "AveragedModel")
+        if build is None:
+            raise Unsupported(f"{self.name} has no AveragedModel")
+        own = {"use_buffers": options.pop("use_buffers")} if "use_buffers" in options else {}
+
+        def built() -> Any:
+            model = _model(program.params, program.buffers)
+            return build(model, **self.average_function(program.component, options), **own)
+
+        averaged = built()
+        yield _seen(averaged.module)
+        for event in program.events:
+            if isinstance(event, Average):
+                model = _model(event.params, event.buffers)
+                averaged.update_parameters(model)
+                for name, now, then in zip(
+                    ("parameter", "buffer"), _tensors(model), _tensors(_model(event.params, event.buffers)), strict=True
+                ):
+                    for i, pair in enumerate(zip(now, then, strict=True)):
+                        _unchanged(*pair, f"{name} {i} of the model")
+            else:
+                state = copy.deepcopy(averaged.state_dict())
+                averaged = built()
+                averaged.load_state_dict(state)
+            yield _seen(averaged.module)
 
 
 class Run:
@@ -392,6 +429,26 @@ def _outputs(loss: Any, given: list[Tensor]) -> tuple[Any, Tensors]:
         log_prob = loss.log_prob(rows)
         predicted = log_prob.gather(1, loss.predict(rows).unsqueeze(1)).squeeze(1)
     return value.loss, {"output": value.output.detach(), "log_prob": log_prob, "predicted": predicted}
+
+
+def _model(params: Sequence[TensorData], buffers: Sequence[TensorData]) -> torch.nn.Module:
+    """A model with these parameters and buffers, and nothing to compute."""
+    model = torch.nn.Module()
+    for i, data in enumerate(params):
+        model.register_parameter(f"param{i}", torch.nn.Parameter(data.torch()))
+    for i, data in enumerate(buffers):
+        model.register_buffer(f"buffer{i}", data.torch())
+    return model
+
+
+def _tensors(model: torch.nn.Module) -> tuple[list[Tensor], list[Tensor]]:
+    return [param.detach() for param in model.parameters()], list(model.buffers())
+
+
+def _seen(model: torch.nn.Module) -> Tensors:
+    params, buffers = _tensors(model)
+    tensors = {f"average {i}": param.clone() for i, param in enumerate(params)}
+    return tensors | {f"buffer {i}": buffer.clone() for i, buffer in enumerate(buffers)}
 
 
 def _gradients(value: Tensor, inputs: Tensors, upstream: Tensor) -> Tensors:

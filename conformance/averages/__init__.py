@@ -1,0 +1,1 @@
+"""One file a component: the strategy first, then one property a clause."""
