@@ -18,6 +18,7 @@ from torchstone.conformance.program import (
     GradientProgram,
     Group,
     LossProgram,
+    Minimize,
     OptimizerProgram,
     Program,
     Schedule,
@@ -34,7 +35,7 @@ from torchstone.conformance.rounding import DOUBLE, Rounding, Scalar, scalar
 from torchstone.conformance.trace import Entry, Refusal, Trace
 from torchstone.reference import loss as losses
 from torchstone.reference.average import Averaged
-from torchstone.reference.optimizer import Optimizer, defaults
+from torchstone.reference.optimizer import Objective, Optimizer, defaults, flat, minimises
 from torchstone.reference.precision import numbers_as, standing_for
 from torchstone.reference.scheduler import Part, Scheduler, carry, in_force, momentum_option
 
@@ -183,7 +184,7 @@ def _run(
         )
     schedulers = _schedulers(program, optimizer, lift)
 
-    def seen(**more: float) -> dict[str, Tensor]:
+    def seen(**more: float | Tensor) -> dict[str, Tensor]:
         tensors = {f"param {i}": param for i, param in enumerate(optimizer.params)} if optimizer else {}
         averages = optimizer.averages if optimizer else []
         tensors |= {f"average {i}": average for i, average in enumerate(averages) if average is not None}
@@ -195,12 +196,16 @@ def _run(
             groups = [group.options for group in optimizer.groups] if optimizer else []
             found = [own["betas"][0] if "betas" in own else own["momentum"] for own in groups] or momenta
             tensors["momentum"] = torch.tensor([float(each) for each in found], dtype=torch.float64)
-        return tensors | {name: torch.tensor(number, dtype=torch.float64) for name, number in more.items()}
+        return tensors | {name: torch.as_tensor(number, dtype=torch.float64) for name, number in more.items()}
 
     yield seen()
     for event in program.events:
-        more = {}
+        more: dict[str, float | Tensor] = {}
         match event:
+            case Minimize(objective) if optimizer:
+                more = {"loss": optimizer.minimise(differentiated(objective))}
+            case StepWithClosure(grads, loss) if optimizer and minimises(optimizer.rule):
+                more = {"loss": optimizer.minimise(_constant(loss, grads, optimizer.params, dtype))}
             case Step(grads) | StepWithClosure(grads) if optimizer:
                 optimizer.step([None if grad is None else _tensor(grad, dtype) for grad in grads])
                 if isinstance(event, StepWithClosure):
@@ -217,6 +222,25 @@ def _run(
                 schedulers[index].step(metric, _lifted(epoch, lift))
                 _write(schedulers, index, optimizer)
         yield seen(**more)
+
+
+def differentiated(function: Callable[[Tensor], Tensor]) -> Objective:
+    """A function of a vector with its gradient."""
+
+    def objective(x: Tensor) -> tuple[Tensor, Tensor]:
+        x = x.detach().requires_grad_()
+        with torch.enable_grad():
+            value = function(x)
+        return value.detach(), torch.autograd.grad(value, x, materialize_grads=True)[0]
+
+    return objective
+
+
+def _constant(loss: float, grads: Any, params: list[Tensor], dtype: torch.dtype | None) -> Objective:
+    """A closure that gives the same loss and gradients wherever it is called; None counts as zeros."""
+    pairs = zip(grads, params, strict=True)
+    gradient = flat([torch.zeros_like(param) if grad is None else _tensor(grad, dtype) for grad, param in pairs])
+    return lambda x: (torch.tensor(loss, dtype=x.dtype), gradient)
 
 
 def _schedulers(program: Any, optimizer: Optimizer | None, lift: Lift) -> list[Scheduler]:

@@ -102,8 +102,9 @@ def in_layout(values: Tensor, layout: str) -> Tensor:
 @_kind
 @dataclass(frozen=True)
 class Function:
-    """A function as plain data: of a whole number, one of those that spec/scheduler.md lists, and its numbers; or of
-    two tensors, one of the distances that spec/losses/triplet_margin_with_distance.md lists."""
+    """A function as plain data: of a whole number, one of those that spec/scheduler.md lists, and its numbers; of two
+    tensors, one of the distances that spec/losses/triplet_margin_with_distance.md lists; or of a vector, one of the
+    objectives that spec/optimizers/lbfgs.md lists, and its numbers."""
 
     name: str
     numbers: tuple[float, ...] = ()
@@ -116,6 +117,16 @@ class Function:
                 return ((x - y) ** 2).sum(-1)
             case "one_sided", ():
                 return (x - y).clamp(min=0).sum(-1)
+            case "linear", (slope,):
+                return (slope * x).sum()
+            case "quadratic", (scale, center):
+                return (scale * (x - center) ** 2).sum() / 2 + x.sum() ** 2 / 2
+            case "hyperbola", (center,):
+                return (1 + (x - center) ** 2).sqrt().sum()
+            case "valley", (depth,):
+                return ((1 - x) ** 2).sum() + (depth * (x[1:] - x[:-1] ** 2) ** 2).sum()
+            case "wells", (width,):
+                return (x**4 / 4 - width * x**2 / 2).sum()
             case "table", values:
                 return values[min(x, len(values) - 1)]
             case "power", (factor, base):
@@ -198,6 +209,15 @@ class StepWithClosure:
 
 @_kind
 @dataclass(frozen=True)
+class Minimize:
+    """One step through a closure that computes this function of all parameters, end to end in one vector, and its
+    gradient; the step must return the loss that the closure computed first."""
+
+    objective: Function
+
+
+@_kind
+@dataclass(frozen=True)
 class SetOption:
     """Change an option of one group between two steps."""
 
@@ -236,7 +256,7 @@ class ScheduleStep:
     epoch: float | None = None
 
 
-Event = Step | StepWithClosure | SetOption | AddGroup | SaveAndReload | ScheduleStep
+Event = Step | StepWithClosure | Minimize | SetOption | AddGroup | SaveAndReload | ScheduleStep
 
 
 @_kind

@@ -14,6 +14,7 @@ from torchstone.conformance.program import (
     GradientProgram,
     Group,
     LossProgram,
+    Minimize,
     SaveAndReload,
     Schedule,
     ScheduleProgram,
@@ -120,6 +121,16 @@ def _function(value: Function) -> str:
             return "lambda x, y: (x - y).clamp(min=0).sum(-1)"
         case "table":
             return f"lambda x: [{', '.join(numbers)}][min(x, {len(numbers) - 1})]"
+        case "linear":
+            return f"lambda x: ({numbers[0]} * x).sum()"
+        case "quadratic":
+            return f"lambda x: ({numbers[0]} * (x - {numbers[1]}) ** 2).sum() / 2 + x.sum() ** 2 / 2"
+        case "hyperbola":
+            return f"lambda x: (1 + (x - {numbers[0]}) ** 2).sqrt().sum()"
+        case "valley":
+            return f"lambda x: ((1 - x) ** 2).sum() + ({numbers[0]} * (x[1:] - x[:-1] ** 2) ** 2).sum()"
+        case "wells":
+            return f"lambda x: (x**4 / 4 - {numbers[0]} * x**2 / 2).sum()"
         case "power":
             return f"lambda x: {numbers[0]} * {numbers[1]}**x"
         case _:
@@ -252,11 +263,24 @@ def _run(program: Any, name: str, imported: Import, lines: list[str]) -> Iterato
         yield '    trace[-1]["momentum"] = torch.tensor(momenta, dtype=torch.float64)'
     yield ""
     yield ""
+    if any(isinstance(event, Minimize) for event in program.events):
+        yield "def minimize(objective):"
+        yield "    def closure():"
+        yield "        optimizer.zero_grad()"
+        yield "        loss = objective(torch.cat([param.reshape(-1) for param in params()]))"
+        yield "        loss.backward()"
+        yield "        return loss"
+        yield ""
+        yield "    return optimizer.step(closure)"
+        yield ""
+        yield ""
     yield "trace = []"
     yield "see()"
     for event in program.events:
         yield from _event(event, optimizer, options, built, alone)
         yield "see()"
+        if isinstance(event, StepWithClosure | Minimize):
+            yield 'trace[-1]["loss"] = torch.as_tensor(loss)'
 
 
 def _scheduler(schedule: Any, optimizer: str, imported: Import, lines: list[str]) -> str:
@@ -279,8 +303,10 @@ def _event(event: Any, optimizer: str, options: Any, built: list[str], alone: bo
             yield (
                 "optimizer.step()"
                 if isinstance(event, Step)
-                else f"optimizer.step(lambda: torch.tensor({event.loss!r}))"
+                else f"loss = optimizer.step(lambda: torch.tensor({event.loss!r}, dtype=torch.float64))"
             )
+        case Minimize(objective):
+            yield f"loss = minimize({_function(objective)})"
         case SetOption(group, name, value):
             yield f'optimizer.param_groups[{group}]["{name}"] = {_value(value)}'
         case AddGroup(group):

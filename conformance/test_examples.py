@@ -12,6 +12,7 @@ from torchstone.conformance.program import (
     GradientProgram,
     Group,
     LossProgram,
+    Minimize,
     OptimizerProgram,
     Schedule,
     ScheduleProgram,
@@ -84,10 +85,11 @@ def average_program(example):
 
 def optimizer_program(example):
     given = example.arguments
-    options = _options(given, "param", "grads", "params", "averages")
+    options = _options(given, "param", "grads", "params", "averages", "minimize", "losses")
     start = tensor_data(_floats(given["param"]))
-    grads = [_gradient(grad, start.shape) for grad in given["grads"]]
-    return OptimizerProgram(example.stem, options, (Group((start,)),), tuple(Step((grad,)) for grad in grads))
+    steps = [Step((_gradient(grad, start.shape),)) for grad in given.get("grads", ())]
+    steps += [Minimize(Function(name, numbers)) for name, *numbers in given.get("minimize", ())]
+    return OptimizerProgram(example.stem, options, (Group((start,)),), tuple(steps))
 
 
 def _gradient(values, shape):
@@ -125,7 +127,8 @@ def test_accuracy_7_examples_are_reproduced_to_every_digit(play, example):
         places = [("average 0", "averages")]
     elif kind == "optimizers":
         program = optimizer_program(example)
-        places = [("param 0", "params"), *([("average 0", "averages")] if "averages" in example.printed else [])]
+        shown = {"param 0": "params", "average 0": "averages", "loss": "losses"}
+        places = [(name, key) for name, key in shown.items() if key in example.printed]
     else:
         program = schedule_program(example)
         places = [("lr", "rates"), *([("momentum", "momenta")] if "momenta" in example.printed else [])]

@@ -24,7 +24,8 @@ class Entry:
     one is returned. The other kinds have an entry after construction and one after each event: `param I` in the order
     of the groups, `average I` once a step has begun it where the component shows one, `lr` (float64, one element a
     group) where there is a scheduler, `momentum` (the same, of `betas` the first) where a scheduler sets it, `loss`
-    where a closure returned one; those of an average program have `average I` and `buffer I`. A refusal ends the trace.
+    where a step returned that of a closure; those of an average program have `average I` and `buffer I`. A refusal ends
+    the trace.
     """
 
     tensors: Mapping[str, Tensor] = field(default_factory=dict)

@@ -3,19 +3,32 @@
 A component is a module with three functions. `check(**options)` holds the defaults and refuses what is out of domain,
 `init(param)` gives the state before the first step, and `update(param, grad, state, **options)` is one step of one
 parameter: it returns the new parameter and the new state and changes neither argument.
+
+A component that *minimises* evaluates the loss itself. Its `update` has an `objective` in place of `grad`, its `param`
+is all parameters end to end in one vector, and it returns the loss too.
 """
 
 import functools
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from torchstone.reference.checks import require
 
 Number = float | Tensor  # an option: a number, or a tensor of no dimensions that holds one
+
+
+Objective = Callable[[Tensor], tuple[Tensor, Tensor]]  # of all parameters in one vector: the loss and its gradient
+
+
+@functools.cache
+def minimises(rule: ModuleType) -> bool:
+    """Whether a component evaluates the loss itself, as often as it likes, and moves all parameters together."""
+    return "objective" in inspect.signature(rule.update).parameters
 
 
 @functools.cache
@@ -42,7 +55,8 @@ class Group:
         check(rule, options)  # optimizer.24
         self.options = dict(options)
         self.params = list(params)
-        self.states = [rule.init(param) for param in self.params]  # optimizer.8
+        together = [flat(self.params)] if minimises(rule) else self.params
+        self.states = [rule.init(param) for param in together]  # optimizer.8
 
 
 class Optimizer:
@@ -61,6 +75,8 @@ class Optimizer:
         known = {id(param) for param in self.params}
         distinct = {id(param) for param in params} - known
         require(len(distinct) == len(params), "optimizer: a parameter must be given once", len(params))  # optimizer.29
+        alone = not (self.groups and minimises(self.rule))
+        require(alone, "optimizer: a component that minimises has one group", len(self.groups) + 1)  # optimizer.31
         self.groups.append(Group(self.rule, params, self.options | dict(options)))  # optimizer.1
 
     @property
@@ -74,9 +90,26 @@ class Optimizer:
 
     def step(self, grads: Sequence[Tensor | None]) -> None:
         """One step, given a gradient, or None, for each parameter in the order of the groups."""
+        require(not minimises(self.rule), "optimizer: a component that minimises needs a closure", None)  # optimizer.32
         rest = iter(grads)
         for group in self.groups:
             for i, grad in zip(range(len(group.params)), rest, strict=False):
                 if grad is not None:  # optimizer.6
                     step = self.rule.update(group.params[i], grad, group.states[i], **group.options)  # optimizer.5
                     group.params[i], group.states[i] = step
+
+    def minimise(self, objective: Objective) -> Tensor:
+        """One step of a component that minimises, on its one group; returns the loss before it."""
+        group = self.groups[0]
+        first: Tensor
+        moved, group.states[0], first = self.rule.update(
+            flat(group.params), objective, group.states[0], **group.options
+        )
+        parts = moved.split([param.numel() for param in group.params])
+        group.params = [part.view(param.shape) for part, param in zip(parts, group.params, strict=True)]
+        return first
+
+
+def flat(tensors: Sequence[Tensor]) -> Tensor:
+    """Tensors end to end in one vector, each in row-major order."""
+    return torch.cat([tensor.reshape(-1) for tensor in tensors] or [torch.zeros(0)])

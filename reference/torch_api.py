@@ -24,7 +24,8 @@ from torch.optim import lr_scheduler, swa_utils
 
 from torchstone import __version__ as __version__
 from torchstone.reference import loss as losses
-from torchstone.reference.optimizer import check, defaults
+from torchstone.reference.checks import require
+from torchstone.reference.optimizer import check, defaults, flat, minimises
 from torchstone.reference.scheduler import Part, Scheduler, carry, in_force, momentum_option
 
 SHOWN = {"average": "ax"}  # torch's names for what can be seen of a state
@@ -109,12 +110,16 @@ class Optimizer(optim.Optimizer):
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         check(self.rule, {name: param_group.get(name, self.defaults[name]) for name in defaults(self.rule)})
+        alone = not (self.param_groups and minimises(self.rule))
+        require(alone, "optimizer: a component that minimises has one group", len(self.param_groups) + 1)
         super().add_param_group(param_group)
         for param in self.param_groups[-1]["params"]:
             self.rule.init(param.detach())  # which refuses, now and not at the first step, what is no parameter for it
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        if minimises(self.rule):
+            return self.minimise(closure)
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -129,6 +134,32 @@ class Optimizer(optim.Optimizer):
                     param.copy_(moved)
                     self.state[param] = {SHOWN.get(name, name): value for name, value in state._asdict().items()}
         return loss
+
+    def minimise(self, closure: Callable[[], Any] | None) -> Any:
+        """One step of a component that evaluates the closure itself; the state is that of the first parameter."""
+        require(closure is not None, "optimizer: a component that minimises needs a closure", closure)
+        (group,) = self.param_groups
+        params: list[Tensor] = group["params"]
+        found: list[Any] = []
+
+        def objective(x: Tensor) -> tuple[Tensor, Tensor]:
+            place(x)
+            with torch.enable_grad():
+                found.append(closure())  # type: ignore[misc]
+            grads = [torch.zeros_like(param) if param.grad is None else param.grad.to_dense() for param in params]
+            return torch.as_tensor(found[-1]).detach(), flat(grads)
+
+        def place(x: Tensor) -> None:
+            for param, part in zip(params, x.split([param.numel() for param in params]), strict=True):
+                param.copy_(part.view(param.shape))
+
+        options = {name: plain(group[name]) for name in defaults(self.rule)}
+        x, kept = flat([param.detach() for param in params]), self.state[params[0]]
+        state = self.rule.State(*kept.values()) if kept else self.rule.init(x)
+        x, state, _ = self.rule.update(x, objective, state, **options)
+        place(x)
+        self.state[params[0]] = state._asdict()
+        return found[0]
 
 
 class Schedule(lr_scheduler.LRScheduler):

@@ -99,3 +99,54 @@ def test_a_loss_is_pickled_and_moves_with_its_weights():
 def test_what_is_out_of_domain_is_refused(build, error, message):
     with pytest.raises(error, match=message):
         build(list(model().parameters()))
+
+
+def minimised(api, **options):
+    """The parameters after some steps on a small problem of two parameters, with a checkpoint in the middle."""
+    inputs = torch.linspace(-1, 1, 9, dtype=torch.float64)
+    slope, offset = (torch.tensor([value], dtype=torch.float64, requires_grad=True) for value in (3.0, -2.0))
+    optimizer = api.LBFGS([slope, offset], **options)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = ((torch.tanh(slope * inputs + offset) - 0.5 * inputs) ** 2).sum()
+        loss.backward()
+        return loss
+
+    losses = []
+    for step in range(4):
+        losses.append(optimizer.step(closure).item())
+        if step == 1:
+            saved = copy.deepcopy(optimizer.state_dict())
+            optimizer = api.LBFGS([slope, offset], **options)
+            optimizer.load_state_dict(saved)
+    return [*losses, slope.item(), offset.item()]
+
+
+@pytest.mark.parametrize("options", [{}, {"line_search_fn": "strong_wolfe", "max_iter": 3}, {"lr": 0.1, "max_iter": 2}])
+def test_an_optimizer_that_minimises_evaluates_the_closure_itself(options):
+    # Rounding apart the two are one computation; a forgotten pair is 1e-3 and more.
+    assert minimised(torch_api, **options) == pytest.approx(minimised(optim, **options), rel=1e-9)
+
+
+def test_an_optimizer_that_minimises_needs_a_closure_and_one_group():
+    params = list(model().parameters())
+    optimizer = torch_api.LBFGS(params[:1])
+    with pytest.raises(ValueError, match="needs a closure"):
+        optimizer.step()
+    with pytest.raises(ValueError, match="has one group"):
+        optimizer.add_param_group({"params": params[1:]})
+
+
+def test_a_sparse_gradient_moves_the_rows_it_stores():
+    moved = []
+    for api in (torch_api, optim):
+        weight = torch.ones(4, 2, dtype=torch.float64, requires_grad=True)
+        optimizer = api.SparseAdam([weight], lr=0.1)
+        for rows in ([1, 3, 1], [0, 1]):
+            optimizer.zero_grad()
+            nn.functional.embedding(torch.tensor(rows), weight, sparse=True).pow(2).sum().backward()
+            optimizer.step()
+        moved.append(weight.detach())
+    assert (moved[0] - moved[1]).abs().max() < 1e-12
+    assert (moved[0][2] == 1).all()

@@ -20,6 +20,7 @@ from torch import Tensor
 from torchstone.conformance.backend import Broken, UnknownBackend, Unsupported
 from torchstone.conformance.clauses import component, cycles_momentum
 from torchstone.conformance.judge import Judge, Verdict
+from torchstone.conformance.oracle import rule
 from torchstone.conformance.program import (
     AddGroup,
     Average,
@@ -29,6 +30,7 @@ from torchstone.conformance.program import (
     GradientProgram,
     Group,
     LossProgram,
+    Minimize,
     OptimizerProgram,
     Program,
     SaveAndReload,
@@ -46,6 +48,7 @@ from torchstone.conformance.script import torch_script
 from torchstone.conformance.trace import Entry, Refusal, Trace
 from torchstone.conformance.training.recipe import Recipe
 from torchstone.conformance.training.trainer import TorchTrainer, Trainer
+from torchstone.reference.optimizer import minimises
 
 REFUSALS = (ValueError, TypeError, IndexError, RuntimeError)
 PLACES = ("", "nn", "optim", "optim.lr_scheduler", "optim.swa_utils", "nn.utils")
@@ -307,6 +310,9 @@ class Run:
                 case StepWithClosure(grads, loss):
                     yield {**self.step(grads, loss), **self.seen()}
                     continue
+                case Minimize(objective):
+                    yield {**self.minimize(objective), **self.seen()}
+                    continue
                 case SetOption(index, name, value):
                     self.optimizer.param_groups[index][name] = _value(value)
                 case AddGroup(group):
@@ -335,14 +341,36 @@ class Run:
             self.optimizer.step()
         else:
             returned = self.optimizer.step(closure)
-            if calls != [True]:
-                raise Broken(f"a closure must be called once, with gradients enabled, got {len(calls)} calls: {calls}")
-            if returned is None:
-                raise Broken("a step with a closure must return the closure's loss, got None")
+            self.called(calls, returned)
         for i, (now, then) in enumerate(zip(given, before, strict=True)):
             if now is not None and then is not None:
                 _unchanged(now, then, f"the gradient of parameter {i}")
         return {} if loss is None else {"loss": torch.as_tensor(returned).detach().double()}
+
+    def minimize(self, objective: Function) -> Tensors:
+        """One step through a closure that computes this function and its gradient."""
+        calls: list[bool] = []
+
+        def closure() -> Tensor:
+            calls.append(torch.is_grad_enabled())
+            self.optimizer.zero_grad()
+            with torch.enable_grad():
+                loss: Tensor = objective(torch.cat([param.reshape(-1) for param in self.params]))
+                loss.backward()
+            return loss
+
+        returned = self.optimizer.step(closure)
+        self.called(calls, returned)
+        return {"loss": torch.as_tensor(returned).detach().double()}
+
+    def called(self, calls: list[bool], returned: Any) -> None:
+        """What the calls of a closure, each with gradients enabled or not, and the loss that was returned may be."""
+        once = not minimises(rule("optimizers", self.program.component))
+        if not calls or not all(calls) or (once and len(calls) > 1):
+            often = "once" if once else "at least once"
+            raise Broken(f"a closure must be called {often}, with gradients enabled, got {len(calls)} calls: {calls}")
+        if returned is None:
+            raise Broken("a step with a closure must return the closure's loss, got None")
 
     def add(self, group: Group) -> None:
         leaves = [param.torch().requires_grad_() for param in group.params]

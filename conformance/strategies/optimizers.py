@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import torch
 from hypothesis import strategies as st
 
+from torchstone.conformance.oracle import rule
 from torchstone.conformance.program import (
     AddGroup,
     Event,
@@ -40,6 +41,7 @@ from torchstone.conformance.strategies.values import (
     rounded,
 )
 from torchstone.conformance.trace import Trace
+from torchstone.reference.optimizer import minimises
 
 EVENTS = ("step", "step", "step", "set", "reload", "closure", "add")
 
@@ -181,8 +183,10 @@ def optimizer_programs(
 
     `options` draws a dict of constructor options; `settable` names those that may change in mid-run. Parameters start
     at zero or tiny as often as at about one, so that an update is seen in full and not under the parameter's own ulp.
-    Where gradients are `sparse` they store all of their rows, some, none, or some more than once.
+    Where gradients are `sparse` they store all of their rows, some, none, or some more than once. A component that
+    minimises has one group, and each step is through a closure.
     """
+    alone = minimises(rule("optimizers", component))
     dtype, spread, start, dice = draw(dtypes), draw(spreads), draw(starts), Dice(draw)
     found_shapes: list[tuple[int, ...]] = []
     possible = shapes if empties else [shape for shape in shapes if 0 not in shape]
@@ -211,6 +215,12 @@ def optimizer_programs(
     def group(extra: Mapping[str, Any]) -> Group:
         return Group(tuple(param() for _ in range(min(params, dice.choose(COUNTS)))), dict(extra))
 
+    def step(through_closure: bool) -> Event:
+        given = grads()
+        if alone:  # with a constant loss of zero it is not rounding that decides whether there is enough descent
+            return StepWithClosure(given, 0.0)
+        return StepWithClosure(given, dice.choose((0.0, 1.5, -2.0))) if through_closure else Step(given)
+
     def own() -> dict[str, Any]:
         extra = options(draw) if dice.choose((False, True)) else {}
         return extra if _compatible(defaults, extra) else {}
@@ -221,7 +231,7 @@ def optimizer_programs(
         )
 
     defaults = options(draw)
-    found = [group({}), *(group(own()) for _ in range(min(groups, dice.choose(COUNTS)) - 1))]
+    found = [group({}), *(group(own()) for _ in range(min(1 if alone else groups, dice.choose(COUNTS)) - 1))]
     count = len(found)
     events: list[Event] = []
     low, high = steps
@@ -233,13 +243,13 @@ def optimizer_programs(
             case "reload":
                 events.append(SaveAndReload())
             case "closure":
-                events.append(StepWithClosure(grads(), dice.choose((0.0, 1.5, -2.0))))
-            case "add" if count < 4:
+                events.append(step(True))
+            case "add" if count < (1 if alone else 4):
                 events.append(AddGroup(group(own())))
                 count += 1
             case _:
-                events.append(Step(grads()))
-    events.append(Step(grads()))
+                events.append(step(False))
+    events.append(step(False))
     program = OptimizerProgram(component, defaults, tuple(found), tuple(events))
     return _filled(program, vague, _bytes(draw, 2 * min(ELEMENTS, sum(len(data.data) for data, _ in vague))))
 
@@ -311,7 +321,9 @@ def building(component: str, **options: Any) -> OptimizerProgram:
     """An optimizer with these options over one parameter of one zero, and a first step."""
     shape = getattr(tests_of(component), "SHAPES", [(1,)])[0]
     zero, one = TensorData("float64", shape, (0.0,)), TensorData("float64", shape, (1.0,))
-    return OptimizerProgram(component, options, (Group((zero,)),), (Step((gradient_for(component, one),)),))
+    grads = (gradient_for(component, one),)
+    step = StepWithClosure(grads, 0.0) if minimises(rule("optimizers", component)) else Step(grads)
+    return OptimizerProgram(component, options, (Group((zero,)),), (step,))
 
 
 def gradient_for(component: str, data: TensorData) -> Gradient:
@@ -398,8 +410,9 @@ def as_column(data: Any) -> Any:
 
 
 def with_grads(program: OptimizerProgram, grads: Sequence[Gradient]) -> OptimizerProgram:
-    """A program of one parameter and plain steps, with other gradients."""
-    return dataclasses.replace(program, events=tuple(Step((grad,)) for grad in grads))
+    """A program of one parameter and plain steps, all like the last, with other gradients."""
+    step: Any = program.events[-1]
+    return with_events(program, [dataclasses.replace(step, grads=(grad,)) for grad in grads])
 
 
 def with_events(program: OptimizerProgram, events: Sequence[Event]) -> OptimizerProgram:

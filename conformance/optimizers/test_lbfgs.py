@@ -1,0 +1,302 @@
+"""lbfgs: the clauses of spec/optimizers/lbfgs.md as properties of a backend."""
+
+import dataclasses
+import itertools
+import math
+from typing import Any
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from torchstone.conformance import strategies as some
+from torchstone.conformance.program import (
+    Function,
+    Group,
+    Minimize,
+    OptimizerProgram,
+    SaveAndReload,
+    SetOption,
+)
+
+RATES = st.one_of(st.just(1.0), some.TENSOR_RATES)
+COUNTS = st.sampled_from([3, 1, 2, 5])
+LIMITS = st.sampled_from([100, 1, 2, 4, 8])
+TOLERANCES = st.sampled_from([0.0, 1e-7, 1e-3, 0.1])
+HISTORIES = st.sampled_from([100, 1, 2, 3])
+SEARCHES = st.sampled_from([None, "strong_wolfe"])
+
+SETTABLE = {
+    "lr": RATES,
+    "max_iter": COUNTS,
+    "max_eval": LIMITS,
+    "tolerance_grad": TOLERANCES,
+    "tolerance_change": TOLERANCES,
+    "history_size": HISTORIES,
+    "line_search_fn": SEARCHES,
+}
+STEADY = SETTABLE
+
+CONVEX = (Function("quadratic", (2.0, 1.0)), Function("quadratic", (0.5, -1.0)), Function("hyperbola", (0.5,)))
+OBJECTIVES = (*CONVEX, Function("valley", (10.0,)), Function("wells", (1.0,)), Function("linear", (0.5,)))
+SIZES = (((2,),), ((1,),), ((3,),), ((2, 2), (1,)), ((), (2,)), ((2,), (0,)), ((5,),))
+
+
+def options(draw: some.Draw) -> dict[str, Any]:
+    """Every option."""
+    limits = st.one_of(st.none(), LIMITS)
+    return some.options(draw, **{**SETTABLE, "max_eval": limits})
+
+
+def plain(draw: some.Draw) -> dict[str, Any]:
+    """Iterations that nothing ends before the last, of the length of the rate."""
+    rate = draw(st.sampled_from([1.0, 0.5, 0.1]))
+    return {"lr": rate, "max_iter": draw(COUNTS), "max_eval": 100, "tolerance_grad": 0.0, "tolerance_change": 0.0}
+
+
+def searching(draw: some.Draw) -> dict[str, Any]:
+    """A few iterations with a line search, which end before all that is left is rounding."""
+    few = {"max_iter": draw(st.sampled_from([2, 1, 3])), "max_eval": draw(st.sampled_from([12, 6]))}
+    return {**plain(draw), **few, "tolerance_grad": 1e-3, "tolerance_change": 1e-3, "line_search_fn": "strong_wolfe"}
+
+
+@st.composite
+def problems(
+    draw, options=options, objectives=OBJECTIVES, *, steps=(1, 4), settable=None, dtypes=some.DTYPES, changing=True
+):
+    """Steps through closures that compute the same objective, or one after the other, with options changed and state
+    reloaded between them."""
+    dtype = draw(dtypes)
+    params = [
+        some.rounded(dtype, shape, some.numbers(draw, math.prod(shape), dtype))
+        for shape in draw(st.sampled_from(SIZES))
+    ]
+    chosen, first = options(draw), draw(st.sampled_from(objectives))
+    changing = changing and draw(some.BOOLEANS)
+    events = [Minimize(first)]
+    for _ in range(draw(st.integers(*steps)) - 1):
+        between = draw(st.sampled_from([None, "reload", "set"])) if settable is not None else None
+        if between == "reload":
+            events.append(SaveAndReload())
+        elif between == "set" and settable:
+            name = draw(st.sampled_from(sorted(settable)))
+            events.append(SetOption(0, name, draw(settable[name])))
+        events.append(Minimize(draw(st.sampled_from(objectives)) if changing else first))
+    return OptimizerProgram("lbfgs", chosen, (Group(tuple(params)),), tuple(events))
+
+
+PROGRAMS = st.one_of(some.optimizer_programs("lbfgs", options, settable=STEADY), problems(settable=STEADY))
+
+
+def joined(tensors):
+    """Tensors end to end in one."""
+    return torch.cat([tensor.reshape(-1) for tensor in tensors])
+
+
+def parameters(program, trace, after=-1):
+    """All parameters after an event, end to end."""
+    return joined([trace.param(i, after=after) for i in range(len(program.groups[0].params))])
+
+
+@given(problems(plain, steps=(1, 2)), some.BOOLEANS)
+def test_lbfgs_1_the_parameters_are_one_vector(play, program, split):
+    params = program.groups[0].params
+    values = [number for param in params for number in param.data]
+    ends = (0, 1, len(values)) if split else (0, len(values))
+    parts = [values[low:high] for low, high in itertools.pairwise(ends)]
+    other = (Group(tuple(some.rounded(program.dtype, (len(part),), part) for part in parts)),)
+    once = dataclasses.replace(program, groups=other)
+    count = len(params[0].data)
+
+    def first(trace):
+        return parameters(once, trace)[:count].reshape(params[0].shape)
+
+    assert play.agree(program, "param 0", first, once)
+
+
+@given(some.optimizer_programs("lbfgs", plain, kinds=("closure",), groups=1, params=2, spreads=some.TAME))
+def test_lbfgs_1_a_missing_gradient_is_one_of_zeros(play, program):
+    params = program.groups[0].params
+    events = [
+        dataclasses.replace(
+            event,
+            grads=tuple(
+                some.rounded(param.dtype, param.shape, [0.0] * len(param.data)) if grad is None else grad
+                for grad, param in zip(event.grads, params, strict=True)
+            ),
+        )
+        for event in program.events
+    ]
+
+    assert play.agree(program, "param 0", lambda other: other.param(0), some.with_events(program, events))
+
+
+@given(problems(options, steps=(2, 3), dtypes=some.WIDE_DTYPES))
+def test_lbfgs_2_the_loss_before_the_step_is_returned(play, program):
+    objective = program.events[-1].objective
+
+    assert play.agree(program, "loss", lambda trace: objective(parameters(program, trace, after=-2)), program)
+
+
+@given(problems(plain, steps=(2, 3)))
+def test_lbfgs_3_a_gradient_within_the_tolerance_changes_nothing(play, program):
+    first, *others = program.events
+    still = [SetOption(0, "tolerance_grad", 1e9), first, SetOption(0, "tolerance_grad", 0.0)]
+    extra = some.with_events(program, [*still, first, *others])
+
+    assert play.agree(extra, "param 0", lambda without: without.param(0), program)
+
+
+@given(
+    some.one_parameter(
+        "lbfgs", some.using(plain, max_iter=1, line_search_fn=None), steps=(1, 1), spreads=some.TAME, starts=some.ZEROS
+    )
+)
+def test_lbfgs_4_the_first_move_is_no_longer_than_the_rate(play, program):
+    g, lr = some.gradients(program)[0].torch(torch.float64), program.options["lr"]
+
+    assert play.agree(program, "param 0", lambda: -lr * g / g.abs().sum().clamp(min=1.0))
+
+
+@given(problems(some.using(plain, max_iter=1), CONVEX, steps=(2, 4)))
+def test_lbfgs_4_later_lengths_are_the_rate(play, program):
+    assert play.conforms(program)
+
+
+@given(problems(some.using(plain, history_size=HISTORIES), steps=(2, 4), settable={}))
+def test_lbfgs_5_the_newest_pairs_with_curvature_are_kept(play, program):
+    assert play.conforms(program)
+
+
+@given(problems(some.using(plain, max_iter=st.sampled_from([2, 3, 4])), CONVEX, steps=(1, 2)))
+def test_lbfgs_6_the_direction_comes_from_the_pairs(play, program):
+    assert play.conforms(program)
+
+
+@given(problems(some.using(plain, lr=1.0, max_iter=1, history_size=1), CONVEX, steps=(2, 2)), some.BOOLEANS)
+def test_lbfgs_7_the_scale_is_that_of_the_newest_pair(play, program, same):
+    assert play.conforms(some.with_events(program, [program.events[0]] * 2) if same else program)
+
+
+@given(
+    some.one_parameter("lbfgs", some.using(plain, max_iter=1), steps=(3, 4), spreads=st.just("near"), starts=some.ZEROS)
+)
+def test_lbfgs_8_without_a_slope_there_is_no_move_and_no_pair(play, program):
+    first, *others = program.events
+    steep = SetOption(0, "tolerance_change", 0.0)
+    slow = some.having(some.with_events(program, [first, steep, *others]), tolerance_change=1e9)
+
+    assert (play(slow).param(0, after=1) == some.origin(program)).all()
+    assert play.conforms(slow)
+
+
+@given(problems(plain, CONVEX, steps=(1, 3)))
+def test_lbfgs_9_without_line_search_the_move_has_the_length_of_the_rate(play, program):
+    assert play.conforms(program)
+
+
+@given(problems(searching, CONVEX, steps=(1, 3), changing=False))
+def test_lbfgs_10_the_move_has_the_length_that_the_line_search_finds(play, program):
+    assert play.conforms(program)
+
+
+@given(problems(plain, CONVEX, steps=(1, 1)))
+def test_lbfgs_11_many_iterations_are_many_steps_of_one(play, program):
+    steps = some.with_events(some.having(program, max_iter=1), program.events * program.options["max_iter"])
+
+    assert play.agree(program, "param 0", lambda other: other.param(0), steps)
+
+
+@given(
+    problems(
+        some.using(plain, max_iter=5, max_eval=LIMITS, line_search_fn=SEARCHES), CONVEX, steps=(1, 2), changing=False
+    )
+)
+def test_lbfgs_12_a_step_ends_where_its_evaluations_are_used_up(play, program):
+    assert play.conforms(program)
+
+
+@given(
+    problems(
+        some.using(plain, max_iter=5, tolerance_grad=TOLERANCES, tolerance_change=TOLERANCES, line_search_fn=SEARCHES),
+        CONVEX,
+        steps=(1, 2),
+        changing=False,
+    )
+)
+def test_lbfgs_13_a_step_ends_where_little_changes(play, program):
+    assert play.conforms(program)
+
+
+STEEP = (Function("linear", (1000.0,)), Function("linear", (-3000.0,)))
+
+
+@given(problems(some.using(plain, lr=0.01, max_iter=3, tolerance_change=0.1), STEEP, steps=(1, 2), changing=False))
+def test_lbfgs_13_a_step_ends_with_a_small_move_on_a_steep_slope(play, program):
+    assert play.conforms(program)
+
+
+@given(problems(some.using(searching, lr=st.sampled_from([1.0, 1e-3, 100.0])), steps=(2, 4)))
+def test_lbfgs_14_the_line_search_never_goes_up(play, program):
+    same = some.with_events(program, program.events[:1] * len(program.events))
+    losses = [float(entry.tensors["loss"]) for entry in play(same).entries[1:]]
+    for before, after in itertools.pairwise(losses):
+        assert not after > before
+
+
+@given(problems(some.using(searching, max_iter=1, lr=RATES), CONVEX, steps=(1, 1), dtypes=some.WIDE_DTYPES))
+def test_lbfgs_14_the_length_meets_both_conditions(play, program):
+    assert play.conforms(program)
+
+
+FAR = st.sampled_from([10.0, 100.0, 3.0])
+
+
+@given(problems(some.using(searching, lr=FAR, max_iter=2), CONVEX, steps=(1, 2), changing=False))
+def test_lbfgs_15_a_length_without_enough_descent_turns_inwards(play, program):
+    assert play.conforms(program)
+
+
+NEAR = st.sampled_from([1e-3, 0.01, 0.1])
+
+
+@given(problems(some.using(searching, lr=NEAR, max_iter=2), CONVEX, steps=(1, 2), changing=False))
+def test_lbfgs_16_a_short_length_grows_by_the_cubic(play, program):
+    assert play.conforms(program)
+
+
+@given(problems(some.using(searching, lr=FAR, max_iter=2), OBJECTIVES, steps=(1, 2), changing=False))
+def test_lbfgs_17_lengths_keep_away_from_the_ends(play, program):
+    assert play.conforms(program)
+
+
+@given(
+    problems(
+        some.using(searching, lr=RATES, max_eval=LIMITS, tolerance_change=TOLERANCES),
+        CONVEX,
+        steps=(1, 2),
+        changing=False,
+    )
+)
+def test_lbfgs_18_the_search_is_given_up(play, program):
+    assert play.conforms(program)
+
+
+@given(some.NEGATIVE)
+def test_lbfgs_19_refuses_a_learning_rate_below_zero(play, lr):
+    assert play.refuses(some.building("lbfgs", lr=lr))
+
+
+@given(st.sampled_from(["max_iter", "max_eval", "history_size"]), st.sampled_from([0, -1]))
+def test_lbfgs_20_refuses_counts_below_one(play, name, count):
+    assert play.refuses(some.building("lbfgs", **{name: count}))
+
+
+@given(st.sampled_from(["tolerance_grad", "tolerance_change"]), some.NEGATIVE)
+def test_lbfgs_21_refuses_tolerances_below_zero(play, name, tolerance):
+    assert play.refuses(some.building("lbfgs", **{name: tolerance}))
+
+
+@given(st.sampled_from(["armijo", "", "strong-wolfe", "None"]))
+def test_lbfgs_22_refuses_an_unknown_line_search(play, name):
+    assert play.refuses(some.building("lbfgs", line_search_fn=name))
