@@ -250,6 +250,22 @@ def test_lbfgs_14_the_length_meets_both_conditions(play, program):
 
 
 FAR = st.sampled_from([10.0, 100.0, 3.0])
+LENGTHS = some.decimals(0.01, 30.0, 1.0, 0.3, 3.0, 10.0)
+CURVED = (
+    *(Function("wells", (width,)) for width in (1.0, 4.0, 0.1)),
+    *(Function("valley", (depth,)) for depth in (10.0, 1.0)),
+    *(Function("hyperbola", (center,)) for center in (0.5, -2.0)),
+)
+
+
+def once(draw: some.Draw) -> dict[str, Any]:
+    """One line search, of lengths that the objective does not fit."""
+    return {**searching(draw), "lr": draw(LENGTHS), "max_iter": 1, "max_eval": 25}
+
+
+@given(problems(once, CURVED, steps=(1, 1), dtypes=some.WIDE_DTYPES))
+def test_lbfgs_15_the_search_turns_and_narrows(play, program):
+    assert play.conforms(program)
 
 
 @given(problems(some.using(searching, lr=FAR, max_iter=2), CONVEX, steps=(1, 2), changing=False))
