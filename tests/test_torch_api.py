@@ -150,3 +150,34 @@ def test_a_sparse_gradient_moves_the_rows_it_stores():
         moved.append(weight.detach())
     assert (moved[0] - moved[1]).abs().max() < 1e-12
     assert (moved[0][2] == 1).all()
+
+
+def test_a_loss_with_parameters_of_its_own_has_torchs():
+    torch.manual_seed(0)
+    arguments = {"in_features": 4, "n_classes": 6, "cutoffs": [2, 4], "div_value": 2.0, "head_bias": True}
+    theirs = nn.AdaptiveLogSoftmaxWithLoss(**arguments).double()
+    ours = torch_api.AdaptiveLogSoftmaxWithLoss(**arguments).double()
+    ours.load_state_dict(theirs.state_dict())
+    inputs, targets = torch.randn(5, 4, dtype=torch.float64), torch.tensor([0, 2, 5, 1, 3])
+    output, loss = ours(inputs, targets)
+    torch.testing.assert_close(output, theirs(inputs, targets).output)
+    torch.testing.assert_close(loss, theirs(inputs, targets).loss)
+    assert ours.predict(inputs).equal(theirs.predict(inputs))
+
+
+def test_gradients_are_clipped_in_place():
+    params = [nn.Parameter(torch.tensor([3.0, -4.0])), nn.Parameter(torch.tensor(0.0))]
+    params[0].grad = grad = torch.tensor([3.0, -4.0])
+    assert torch_api.clip_grad_norm_(params, 1.0, foreach=False).item() == 5.0
+    torch.testing.assert_close(grad, torch.tensor([0.6, -0.8]))
+    torch_api.clip_grad_value_(params, 0.5)
+    assert grad.tolist() == [0.5, -0.5]
+
+
+def test_a_model_is_averaged_by_the_reference():
+    net = nn.Linear(1, 1)
+    averaged = optim.swa_utils.AveragedModel(net, avg_fn=torch_api.get_ema_avg_fn(0.75))
+    for value in (1.0, 3.0):
+        net.weight.data.fill_(value)
+        averaged.update_parameters(net)
+    assert averaged.module.weight.item() == 1.5

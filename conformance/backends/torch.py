@@ -1,5 +1,6 @@
-"""torch's built-ins: `torch` is the for-loop; `torch:foreach`, `:fused` and `:differentiable` are its other codes, and
-so are `:compile`, traced and run as it is, and `:inductor`, traced and compiled, which take seconds a program."""
+"""torch's built-ins: `torch` is the for-loop; `torch:foreach`, `:fused`, `:differentiable` and `:chunked` are its other
+codes, and so are `:compile`, traced and run as it is, and `:inductor`, traced and compiled, which take seconds a
+program."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -15,7 +16,7 @@ from torchstone.conformance.clauses import component
 from torchstone.conformance.program import AddGroup, LossProgram, Program, SetOption, TensorData
 from torchstone.conformance.trace import Trace
 
-VARIANTS = ("", "foreach", "fused", "differentiable", "compile", "inductor")
+VARIANTS = ("", "foreach", "fused", "differentiable", "chunked", "compile", "inductor")
 COMPILERS = {"compile": "eager", "inductor": "inductor"}
 
 
@@ -47,8 +48,10 @@ class Torch(TorchLike):
         loss = super().loss_class(stem, options)
         if self.variant in COMPILERS:
             return lambda **given: torch.compile(loss(**given), backend=COMPILERS[self.variant])
+        if self.variant == "chunked" and "options" in parameters(loss)[0]:
+            return partial(loss, options=torch.nn.LinearCrossEntropyOptions())
         if self.variant:
-            raise Unsupported(f"losses have no {self.variant} code")
+            raise Unsupported(f"{loss.__name__} has no {self.variant} code")
         return loss
 
     def optimizer_class(self, stem: str, options: Mapping[str, Any]) -> Any:
