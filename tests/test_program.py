@@ -64,4 +64,4 @@ def test_an_upstream_gradient_repeats_over_the_value():
 
 
 def test_events_carry_their_kind():
-    assert to_json(SaveAndReload()) == {"kind": "save_and_reload"}
+    assert to_json(SaveAndReload()) == {"kind": "save_and_reload", "of": "all"}
