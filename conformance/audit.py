@@ -90,7 +90,6 @@ class Audit(Session):
     def __init__(self, config: pytest.Config) -> None:
         super().__init__(config)
         self.known = []
-        self.seen: list[results.Record] = []
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         option = self.config.getoption
@@ -113,7 +112,7 @@ class Audit(Session):
         start, tests, programs = perf_counter(), 0, 0
         with case.backend as self.backend:
             for item in sorted(items, key=lambda item: self.rank(case, item)):
-                self.seen, self.problems = [], []
+                self.records, self.problems = [], []
                 signal.alarm(PATIENCE)
                 try:
                     runtestprotocol(item, nextitem=None, log=True)
@@ -121,7 +120,7 @@ class Audit(Session):
                     signal.alarm(0)
                 tests += 1
                 programs += sum(counts["programs"] for counts in item.stash[PLAYER].ledger.counts.values())
-                rules = [record.rule or record.place for record in self.seen if record.outcome in results.BAD]
+                rules = [record.rule or record.place for record in self.records if record.outcome in results.BAD]
                 rules += self.problems  # what came out was so odd that the test itself fell over it
                 if rules:
                     took = perf_counter() - start
@@ -131,11 +130,6 @@ class Audit(Session):
     @staticmethod
     def rank(case: Case, item: Any) -> tuple[bool, bool]:
         return clause_of(item) not in case.breaks, clause_of(item).partition(".")[0] != case.component
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.seen += [results.Record.from_json(record) for record in getattr(report, "torchstone", ())]
-        if report.failed and not hasattr(report, "torchstone"):
-            self.problems.append(f"{report.nodeid} ({report.when})\n{report.longreprtext}")
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """There are no results of a run to write."""

@@ -85,13 +85,8 @@ def run(
     file = out / "results.jsonl"
     file.unlink(missing_ok=True)
     command = [
-        *(sys.executable, "-m", "pytest", "--pyargs", "torchstone.conformance"),
-        *("-c", str(files("torchstone.conformance") / "pytest.ini"), "-p", "no:cacheprovider", "-p", "no:terminal"),
-        *("-p", "no:logging", "-p", "no:unraisableexception"),
-        "--assert=plain",  # a failure is told from the ledger: rewriting every assertion would cost seconds
-        *(f"--backend={backend}", f"--torchstone-profile={profile}", f"--hypothesis-seed={seed}"),
-        *(f"--torchstone-out={out}", f"--junitxml={out / 'junit.xml'}", "--torchstone-quiet"),
-        *(f"--torchstone-component={stem}" for stem in stems),
+        *_suite(backend, profile, seed, out, stems),
+        f"--junitxml={out / 'junit.xml'}",
         *(f"--torchstone-clause={id}" for id in ids),
         *([f"--torchstone-known={known}"] if known else []),
         *([f"--torchstone-device={device}"] if device else []),
@@ -109,6 +104,19 @@ def run(
     if not records and not footer["problems"]:
         raise mistake("nothing was tested: no clause of these components is among the clauses asked for")
     raise typer.Exit(show(header, records, footer, file))
+
+
+def _suite(backend: str, profile: str, seed: int, out: Path, stems: list[str]) -> list[str]:
+    """The command that plays the suite in pytest, without what only slows it."""
+    return [
+        *(sys.executable, "-m", "pytest", "--pyargs", "torchstone.conformance"),
+        *("-c", str(files("torchstone.conformance") / "pytest.ini"), "-p", "no:cacheprovider", "-p", "no:terminal"),
+        *("-p", "no:logging", "-p", "no:unraisableexception"),
+        "--assert=plain",  # a failure is told from the ledger: rewriting every assertion would cost seconds
+        *(f"--backend={backend}", f"--torchstone-profile={profile}", f"--hypothesis-seed={seed}"),
+        *(f"--torchstone-out={out}", "--torchstone-quiet"),
+        *(f"--torchstone-component={stem}" for stem in stems),
+    ]
 
 
 def show(header: dict[str, Any], records: list[Any], footer: dict[str, Any], file: Path) -> int:
@@ -167,12 +175,8 @@ def audit(
         raise mistake(unknown) from None
     out.mkdir(parents=True, exist_ok=True)
     command = [
-        *(sys.executable, "-m", "pytest", "--pyargs", "torchstone.conformance"),
-        *("-c", str(files("torchstone.conformance") / "pytest.ini"), "-p", "no:cacheprovider", "-p", "no:terminal"),
-        *("-p", "no:logging", "-p", "no:unraisableexception", "-p", "no:xdist", "--assert=plain"),
-        *("--backend=reference", f"--torchstone-profile={profile}", f"--hypothesis-seed={seed}"),
-        *(f"--torchstone-out={out}", "--torchstone-quiet"),
-        *(f"--torchstone-component={stem}" for stem in stems),
+        *_suite("reference", profile, seed, out, stems),
+        *("-p", "no:xdist"),
         *([f"--torchstone-corpus={corpus}"] if corpus else []),
     ]
     findings = detection.gather([[*command, f"--torchstone-audit={part}/{jobs}"] for part in range(jobs)], out)

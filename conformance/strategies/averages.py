@@ -10,6 +10,8 @@ from torchstone.conformance.program import Average, AverageProgram, SaveAndReloa
 from torchstone.conformance.strategies.values import (
     BOOLEANS,
     DTYPES,
+    IN_PLACE,
+    MODERATE,
     Choices,
     Draw,
     numbers,
@@ -27,12 +29,6 @@ _BUFFERS = one_of_these(0, 1, 0, 2)
 _UPDATES = one_of_these(2, 1, 3, 0, 5, 8, 13)
 
 
-_SPREADS = one_of_these("near", "near", "spread")
-
-
-_IN_PLACE = one_of_these("contiguous", "contiguous", "transposed", "strided")
-
-
 _RELOADS = one_of_these(False, False, True)
 
 
@@ -45,13 +41,13 @@ def average_programs(
     draw = Choices(draw)
     if draw(BOOLEANS):
         chosen["use_buffers"] = draw(BOOLEANS)
-    dtype, spread = draw(DTYPES), draw(_SPREADS)
+    dtype, spread = draw(DTYPES), draw(MODERATE)
     shapes = [shape(draw, max_elements=100) for _ in range(draw(_COUNTS))]
     kept = [shape(draw, max_elements=100) for _ in range(draw(_BUFFERS))]
 
     def tensors(shapes: Sequence[tuple[int, ...]]) -> tuple[TensorData, ...]:
         return tuple(
-            rounded(dtype, own, numbers(draw, math.prod(own), dtype, spread), draw(_IN_PLACE)) for own in shapes
+            rounded(dtype, own, numbers(draw, math.prod(own), dtype, spread), draw(IN_PLACE)) for own in shapes
         )
 
     events: list[Average | SaveAndReload] = [Average(tensors(shapes), tensors(kept)) for _ in range(draw(_UPDATES))]

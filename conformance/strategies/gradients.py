@@ -10,6 +10,8 @@ from torchstone.conformance.program import GradientProgram, TensorData
 from torchstone.conformance.strategies.values import (
     BOOLEANS,
     DTYPES,
+    IN_PLACE,
+    MODERATE,
     Choices,
     Draw,
     numbers,
@@ -22,13 +24,6 @@ _COUNTS = one_of_these(2, 1, 3, 2, 5)
 
 
 _THERE = one_of_these(True, True, False, True)
-
-
-_SPREADS = one_of_these("near", "near", "spread")
-
-
-# Elements that share memory cannot be changed in place: no layout is broadcast.
-_IN_PLACE = one_of_these("contiguous", "contiguous", "transposed", "strided")
 
 
 @st.composite
@@ -45,6 +40,6 @@ def gradient_programs(
         count = math.prod(own)
         there = not grads or not missing or draw(_THERE)
         grads.append(
-            rounded(dtype, own, numbers(draw, count, dtype, draw(_SPREADS)), draw(_IN_PLACE)) if there else None
+            rounded(dtype, own, numbers(draw, count, dtype, draw(MODERATE)), draw(IN_PLACE)) if there else None
         )
     return GradientProgram(component, chosen, tuple(reversed(grads) if draw(BOOLEANS) else grads))

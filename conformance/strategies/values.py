@@ -46,6 +46,10 @@ REDUCTIONS = one_of_these("mean", "sum", "none")
 LAYOUTS = one_of_these("contiguous", "contiguous", "transposed", "strided", "broadcast")
 
 
+# Elements that share memory cannot be changed in place: no layout is broadcast.
+IN_PLACE = one_of_these("contiguous", "contiguous", "transposed", "strided")
+
+
 SIZES = one_of_these(1, 2, 3, 0, 4, 5, 2, 3, 17, 70)
 
 
@@ -57,6 +61,10 @@ BOOLEANS = one_of_these(False, True)
 
 # How far the magnitudes of one tensor lie apart: a few at about one, from 1e-9 to 10, or all that the dtype has.
 RANGES = one_of_these("near", "spread", "near", "spread", "near", "wide")
+
+
+# The same, but never as far as the dtype goes.
+MODERATE = one_of_these("near", "near", "spread")
 
 
 PLAIN = (0.0, 1.0, -1.0, 0.5, 2.0, -0.5, -2.0, 3.0, 0.25, -3.0)
