@@ -20,10 +20,11 @@ from hypothesis import Phase
 from torchstone.conformance import results, variants
 from torchstone.conformance.backends import torch_like
 from torchstone.conformance.backends.torch_like import TorchLike
-from torchstone.conformance.clauses import component, components
+from torchstone.conformance.clauses import component, pages
 from torchstone.conformance.session import PLAYER, Session, clause_of, component_of
 from torchstone.conformance.variants import operators
 
+WRITTEN = ("written", "dialect")
 PATIENCE = 60  # seconds for one test of one case: what takes longer hangs
 
 
@@ -49,7 +50,8 @@ class Finding:
     breaks: tuple[str, ...]
     change: str
     outcome: str  # killed or survived
-    by: str = ""  # the first clause whose test noticed
+    by: tuple[str, ...] = ()  # the clauses whose tests noticed: the first, and those that a written variant names
+    missed: tuple[str, ...] = ()  # the clauses that a written variant names and whose tests did not
     rule: str = ""
     tests: int = 0
     programs: int = 0
@@ -69,13 +71,14 @@ def cases(stems: Iterable[str], corpus: str | None) -> Iterator[Case]:
                     like = torch_like.make(path) if path else TorchLike(each.backend, str(each.id), str(each.id))
                     yield Case(str(each.id), stem, kind, (), "", nullcontext(like))
         return
-    for page in components():
-        if not wanted or page.stem in wanted:
-            made = operators.mutants(page, f"{page.kind}/{page.stem}.py")
-            for origin, found in (("written", variants.written(page)), ("made", made)):
-                for variant in found:
+    for page in pages().values():
+        made = operators.mutants(page, f"{page.kind}/{page.stem}.py") if page.kind else []
+        for origin, found in (("written", variants.written(page)), ("made", made)):
+            for variant in found:
+                if not wanted or variant.component in wanted:
                     kind = "dialect" if variant.shipped_by else origin
-                    yield Case(variant.id, page.stem, kind, variant.breaks, variant.change, variants.backend(variant))
+                    said = (variant.id, variant.component, kind, variant.breaks, variant.change)
+                    yield Case(*said, variants.backend(variant))
 
 
 class Hang(Exception):
@@ -107,25 +110,41 @@ class Audit(Session):
         return True
 
     def hunt(self, case: Case, items: list[Any]) -> Finding:
-        """Play tests on a case until one fails: first those of the clauses it breaks, then its own, then the rest."""
-        said = (case.id, case.component, case.kind, case.breaks, case.change)
-        start, tests, programs = perf_counter(), 0, 0
+        """Play tests on a case until one fails: first those of the clauses it breaks, then its own, then the rest.
+
+        What is written says which clauses it breaks, so a test of each of them has to fail.
+        """
+        owed = list(case.breaks) if case.kind in WRITTEN else []
+        by: list[str] = []
+        rule, tests, programs = "", 0, 0
+        start, spent = perf_counter(), (0, 0, 0.0)
         with case.backend as self.backend:
             for item in sorted(items, key=lambda item: self.rank(case, item)):
-                self.records, self.problems = [], []
-                signal.alarm(PATIENCE)
-                try:
-                    runtestprotocol(item, nextitem=None, log=True)
-                finally:
-                    signal.alarm(0)
-                tests += 1
-                programs += sum(counts["programs"] for counts in item.stash[PLAYER].ledger.counts.values())
-                rules = [record.rule or record.place for record in self.records if record.outcome in results.BAD]
-                rules += self.problems  # what came out was so odd that the test itself fell over it
+                clause = clause_of(item)
+                if by and clause not in owed:
+                    continue
+                rules, played = self.put(item)
+                tests, programs = tests + 1, programs + played
                 if rules:
-                    took = perf_counter() - start
-                    return Finding(*said, "killed", clause_of(item), rules[0], tests, programs, took)
-        return Finding(*said, "survived", "", "", tests, programs, perf_counter() - start)
+                    rule, spent = rule or rules[0], spent if by else (tests, programs, perf_counter() - start)
+                    by.append(clause)
+                    owed = [each for each in owed if each != clause]
+        told = (case.id, case.component, case.kind, case.breaks, case.change)
+        if not by:
+            return Finding(*told, "survived", (), tuple(owed), "", tests, programs, perf_counter() - start)
+        return Finding(*told, "killed", tuple(by), tuple(owed), rule, *spent)
+
+    def put(self, item: Any) -> tuple[list[str], int]:
+        """Play one test on the backend: what it found broken, and how many programs that took."""
+        self.records, self.problems = [], []
+        signal.alarm(PATIENCE)
+        try:
+            runtestprotocol(item, nextitem=None, log=True)
+        finally:
+            signal.alarm(0)
+        rules = [record.rule or record.place for record in self.records if record.outcome in results.BAD]
+        played = sum(counts["programs"] for counts in item.stash[PLAYER].ledger.counts.values())
+        return rules + self.problems, played  # a problem: what came out was so odd that the test itself fell over it
 
     @staticmethod
     def rank(case: Case, item: Any) -> tuple[bool, bool]:

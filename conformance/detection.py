@@ -54,8 +54,8 @@ def _read(parts: Sequence[Path]) -> list[Finding]:
 
 
 def wrong(finding: Finding) -> bool:
-    """A mistake that nothing noticed, or a correct component that was accused."""
-    return bool((finding["outcome"] == "killed") == (finding["kind"] == "control"))
+    """A mistake that nothing noticed, or not the test of a clause it breaks, or a correct component accused."""
+    return bool((finding["outcome"] == "killed") == (finding["kind"] == "control") or finding["missed"])
 
 
 def show(findings: Sequence[Finding], file: Path) -> int:
@@ -85,7 +85,8 @@ def show(findings: Sequence[Finding], file: Path) -> int:
             f"{max(seconds):.1f}",
         )
     for finding in filter(wrong, findings):
-        console.print(f"[bold red]{finding['outcome']}[/] {finding['id']}", highlight=False)
+        missed = f", and not noticed by {', '.join(finding['missed'])}" if finding["missed"] else ""
+        console.print(f"[bold red]{finding['outcome']}[/] {finding['id']}{missed}", highlight=False)
         console.print("    " + (finding["change"] or finding["rule"]).replace("\n", "\n    "), markup=False)
     console.print(table)
     share = 1 - total["wrong"] / total["played"] if findings else 0.0

@@ -80,7 +80,7 @@ def test_an_audit_ends_well_where_every_mistake_is_noticed_and_nothing_else(tmp_
     assert done.returncode == 0, done.stderr
     assert (right["kind"], right["outcome"]) == ("control", "survived")
     assert (wrong["kind"], wrong["outcome"]) == ("corpus", "killed")
-    assert wrong["by"].startswith(("step.", "scheduler.", "accuracy."))
+    assert wrong["by"][0].startswith(("step.", "scheduler.", "accuracy."))
 
 
 def test_an_audit_fails_where_a_mistake_is_missed_or_what_is_correct_accused(tmp_path):

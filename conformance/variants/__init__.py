@@ -22,9 +22,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from torchstone.conformance.backends.torch_like import TorchLike
 from torchstone.conformance.clauses import Page
 
 REFERENCE = "torchstone.reference"
+TORCH_API = "torch_api.py"
 
 
 @dataclass(frozen=True)
@@ -56,26 +58,33 @@ class Change:
     name: str
     breaks: str
     words: tuple[tuple[str, str], ...]
+    file: str = ""
+    component: str = ""
     shipped_by: str = ""
 
     def of(self, page: Page) -> Variant:
-        file = f"{page.kind}/{page.stem}.py"
+        file = self.file or "/".join(filter(None, (page.kind, f"{page.stem}.py")))
         source = original(file)
         for old, new in self.words:
             if source.count(old) != 1:
                 raise ValueError(f"variant {page.stem}/{self.name}: its words must be there once, got {old!r}")
             source = source.replace(old, new)
-        return Variant(self.name, page.stem, tuple(self.breaks.split()), file, source, self.shipped_by)
+        stem = self.component or page.stem
+        return Variant(self.name, stem, tuple(self.breaks.split()), file, source, self.shipped_by)
 
 
-def mutant(name: str, breaks: str, *words: tuple[str, str]) -> Change:
-    """A mistake that nobody should make: its name, the ids of the clauses it breaks, and the words that differ."""
-    return Change(name, breaks, words)
+def mutant(name: str, breaks: str, *words: tuple[str, str], file: str = "", component: str = "") -> Change:
+    """A mistake that nobody should make: its name, the ids of the clauses it breaks, and the words that differ.
+
+    They are in the reference's file of the page, or in another `file` of the reference; those who should notice are
+    the tests of the page's component, or of another `component`, which a general page has to name.
+    """
+    return Change(name, breaks, words, file, component)
 
 
 def dialect(name: str, breaks: str, *words: tuple[str, str], shipped_by: str) -> Change:
     """What somebody ships and calls by the same name: by whom, and since when."""
-    return Change(name, breaks, words, shipped_by)
+    return Change(name, breaks, words, shipped_by=shipped_by)
 
 
 @cache
@@ -86,8 +95,8 @@ def original(file: str) -> str:
 
 def written(page: Page) -> list[Variant]:
     """The variants that the file of a component lists."""
-    name = f"{__name__}.{page.kind}.{page.stem}"
-    if importlib.util.find_spec(f"{__name__}.{page.kind}") is None or importlib.util.find_spec(name) is None:
+    name = ".".join(filter(None, (__name__, page.kind, page.stem)))
+    if not (files(__name__) / page.kind / f"{page.stem}.py").is_file():
         return []
     return [change.of(page) for change in importlib.import_module(name).VARIANTS]
 
@@ -123,12 +132,16 @@ _numbers = itertools.count()
 
 @contextmanager
 def backend(variant: Variant) -> Iterator[Any]:
-    """A backend that plays programs on the variant, in their own dtypes, as the backend `reference` does."""
+    """A backend that plays programs on the variant: in their own dtypes, as the backend `reference` does, or through
+    the reference's torch classes where it is those that differ."""
     name = f"torchstone_variant_{next(_numbers)}"
     finder = _Copy(name, variant)
     sys.meta_path.insert(0, finder)
     try:
-        yield _Played(variant.id, importlib.import_module(f"{name}.oracle"))
+        if variant.file == TORCH_API:
+            yield TorchLike(importlib.import_module(f"{name}.torch_api"), variant.id, "variant")
+        else:
+            yield _Played(variant.id, importlib.import_module(f"{name}.oracle"))
     finally:
         sys.meta_path.remove(finder)
         for module in [module for module in sys.modules if module.partition(".")[0] == name]:

@@ -1,0 +1,1 @@
+"""One file a component: what others ship, and what goes wrong."""
