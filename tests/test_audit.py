@@ -48,7 +48,7 @@ def test_words_that_are_not_there_once_are_a_mistake():
 def test_the_rules_make_the_mistakes_that_people_make():
     changes = "\n".join(variant.change for variant in operators.mutants(ADAM, "optimizers/adam.py"))
     for line in (
-        "pass  # adam.22",  # a rate below zero is accepted
+        "False and require(lr >= 0,",  # a rate below zero is accepted
         "require(0 <= beta1 <= 1,",  # equality on the wrong side
         "g = (-grad)  # optimizer.15",  # maximize always
         "m_hat = (m)  # adam.6",  # no correction of the start at zero
@@ -66,6 +66,7 @@ def test_mutants_differ_from_the_reference_and_from_each_other(page):
     sources = [variant.source for variant in operators.mutants(page, file)]
     assert sources
     assert len({variants.original(file), *sources}) == len(sources) + 1
+    assert len({variant.name for variant in operators.mutants(page, file)}) == len(sources)
     for source in sources:
         compile(source, file, "exec")
 

@@ -6,7 +6,9 @@ annotation or an import is left alone.
 
 import ast
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from torchstone.conformance.clauses import Page
 from torchstone.conformance.variants import Variant, original
@@ -99,7 +101,7 @@ def state(node: ast.AST, text: Callable[[ast.AST], str]) -> Iterator[str]:
 def refusal(node: ast.AST, text: Callable[[ast.AST], str]) -> Iterator[str]:
     """What is not checked."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and text(node.value.func).startswith("require"):
-        yield "pass"
+        yield f"False and {text(node)}"
 
 
 RULES: tuple[Rule, ...] = (comparison, arithmetic, number, choice, call, state, refusal)
@@ -113,11 +115,25 @@ def mutants(page: Page, file: str) -> list[Variant]:
     for node in _computing(ast.parse(source)):
         for rule in RULES:
             for other in rule(node, lambda part: ast.get_source_segment(source, part) or ""):
-                line, changed = lines[(node.end_lineno or 1) - 1], _replaced(source, node, other)
-                ids = tuple(re.findall(r"[a-z0-9_]+\.\d+", line.partition("#")[2]))
-                name = f"{node.lineno}:{node.col_offset} {' '.join(other.split())}"
-                found.setdefault(changed, Variant(name, page.stem, ids, file, changed))
-    return list(found.values())
+                changed = _replaced(source, node, other)
+                first, last = node.lineno - 1, (node.end_lineno or node.lineno) - len(lines)
+                ids = re.findall(r"[a-z0-9_]+\.\d+", lines[last - 1].partition("#")[2])
+                name = " ".join(
+                    line.partition("  #")[0].strip() for line in (changed.splitlines()[first : last or None])
+                )
+                found.setdefault(changed, Variant(name, page.stem, tuple(ids), file, changed))
+    return _distinct(found.values())
+
+
+def _distinct(variants: Iterable[Variant]) -> list[Variant]:
+    """Variants with names of their own: where the same line is made twice, the second says so."""
+    seen: Counter[str] = Counter()
+    found = []
+    for variant in variants:
+        seen[variant.name] += 1
+        more = f"  ({seen[variant.name]})" if seen[variant.name] > 1 else ""
+        found.append(replace(variant, name=variant.name + more))
+    return found
 
 
 def _computing(tree: ast.AST) -> Iterator[ast.expr | ast.stmt]:
