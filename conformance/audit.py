@@ -7,24 +7,26 @@ import importlib
 import json
 import signal
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import hypothesis
 import pytest
 from _pytest.runner import runtestprotocol
 from hypothesis import Phase
 
-from torchstone.conformance import results, variants
-from torchstone.conformance.backends import torch_like
+from torchstone.conformance import backend as backends
+from torchstone.conformance import known, results, variants
 from torchstone.conformance.backends.torch_like import TorchLike
-from torchstone.conformance.clauses import component, pages
+from torchstone.conformance.clauses import clauses, component, pages
 from torchstone.conformance.session import PLAYER, Session, clause_of, component_of
 from torchstone.conformance.variants import operators
 
 WRITTEN = ("written", "dialect")
+CONTROL_PROGRAMS = 2000  # that must accuse no control
 PATIENCE = 60  # seconds for one test of one case: what takes longer hangs
 
 
@@ -35,6 +37,7 @@ class Case:
     id: str
     component: str  # a stem
     kind: str  # written, dialect, made, corpus or control
+    axis: str  # in what it differs
     breaks: tuple[str, ...]
     change: str
     backend: AbstractContextManager[Any]  # within which there is the backend
@@ -47,6 +50,7 @@ class Finding:
     id: str
     component: str
     kind: str
+    axis: str
     breaks: tuple[str, ...]
     change: str
     outcome: str  # killed or survived
@@ -58,6 +62,17 @@ class Finding:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class Sight:
+    """How much a test compares, by dtype, where nothing is wrong."""
+
+    clause: str
+    component: str
+    comparisons: dict[str, int]
+    examples: int
+    dropped: int  # of the examples: those that `assume` or a filter turned down
+
+
 def cases(stems: Iterable[str], corpus: str | None) -> Iterator[Case]:
     """The variants that are written, and those made by rule; or, with a corpus, what it brings."""
     wanted = set(stems)
@@ -67,18 +82,30 @@ def cases(stems: Iterable[str], corpus: str | None) -> Iterator[Case]:
             for each in found:
                 stem = component(each.component).stem
                 if not wanted or stem in wanted:
-                    path = each.backend if isinstance(each.backend, str) else ""
-                    like = torch_like.make(path) if path else TorchLike(each.backend, str(each.id), str(each.id))
-                    yield Case(str(each.id), stem, kind, (), "", nullcontext(like))
+                    axis = getattr(each, "axis", "") or "not told"
+                    yield Case(str(each.id), stem, kind, axis, (), "", nullcontext(_brought(each)))
         return
     for page in pages().values():
+        equivalent = variants.equivalents(page)
         made = operators.mutants(page, f"{page.kind}/{page.stem}.py") if page.kind else []
-        for origin, found in (("written", variants.written(page)), ("made", made)):
-            for variant in found:
-                if not wanted or variant.component in wanted:
+        for origin, among in (("written", variants.written(page)), ("made", made)):
+            for variant in among:
+                if (not wanted or variant.component in wanted) and variant.name not in equivalent:
                     kind = "dialect" if variant.shipped_by else origin
-                    said = (variant.id, variant.component, kind, variant.breaks, variant.change)
+                    axis = clauses()[variant.breaks[0]].section if variant.breaks else "Parameters"
+                    said = (variant.id, variant.component, kind, axis, variant.breaks, variant.change)
                     yield Case(*said, variants.backend(variant))
+                    if variant.shipped_by:  # who says so is right
+                        said = (f"{variant.id} declared", variant.component, "control", "Dialects", (), variant.change)
+                        yield Case(*said, variants.backend(variant, declared=True))
+
+
+def _brought(each: Any) -> Any:
+    """The backend of an object of a corpus: one that goes by a name, or a namespace with torch's names."""
+    if isinstance(each.backend, str):
+        spec = each.backend
+        return backends.load(spec if spec.partition(":")[0] in backends.names() else f"torch-like:{spec}")
+    return TorchLike(each.backend, str(each.id), str(each.id))
 
 
 class Hang(Exception):
@@ -90,53 +117,72 @@ class Audit(Session):
 
     phases = (Phase.explicit, Phase.generate)  # the first failing program will do
 
-    def __init__(self, config: pytest.Config) -> None:
-        super().__init__(config)
-        self.known = []
-
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         option = self.config.getoption
-        shard, shards = map(int, option("--torchstone-audit").split("/"))
+        part, parts = map(int, option("--torchstone-audit").split("/"))
         signal.signal(signal.SIGALRM, _hang)
         tests: dict[str, list[Any]] = {}
         for item in session.items:
             tests.setdefault(component_of(item), []).append(item)
-        chosen = list(cases(self.only, option("--torchstone-corpus")))[shard::shards]
-        with (Path(option("--torchstone-out")) / f"audit-{shard}.jsonl").open("w") as file:
-            for case in chosen:
-                file.write(json.dumps(asdict(self.hunt(case, tests.get(case.component, [])))) + "\n")
+        chosen = list(cases(self.only, option("--torchstone-corpus")))[:: option("--torchstone-sample")]
+        with (Path(option("--torchstone-out")) / f"audit-{part}.jsonl").open("w") as file:
+
+            def tell(what: str, told: Any) -> None:
+                file.write(json.dumps({what: asdict(told)}) + "\n")
                 file.flush()
+
+            if not option("--torchstone-corpus"):
+                self.known = []
+                for item in session.items[part::parts]:
+                    tell("sight", self.sight(item))
+            for case in chosen[part::parts]:
+                tell("finding", self.hunt(case, tests.get(case.component, [])))
         session.testsfailed = 0  # that tests fail is what an audit is for
         return True
+
+    def sight(self, item: Any) -> Sight:
+        """Play one test on the reference itself, and count what it compared."""
+        self.put(item)
+        ledger = item.stash[PLAYER].ledger
+        compared = {dtype: counts["comparisons"] for dtype, counts in sorted(ledger.counts.items())}
+        return Sight(clause_of(item), component_of(item), compared, ledger.examples, ledger.dropped)
 
     def hunt(self, case: Case, items: list[Any]) -> Finding:
         """Play tests on a case until one fails: first those of the clauses it breaks, then its own, then the rest.
 
-        What is written says which clauses it breaks, so a test of each of them has to fail.
+        What is written says which clauses it breaks, so a test of each of them has to fail. A control is played again
+        with other seeds until it was asked enough.
         """
         owed = list(case.breaks) if case.kind in WRITTEN else []
         by: list[str] = []
-        rule, tests, programs = "", 0, 0
+        rule, tests, programs, again = "", 0, 0, 0
         start, spent = perf_counter(), (0, 0, 0.0)
-        with case.backend as self.backend:
-            for item in sorted(items, key=lambda item: self.rank(case, item)):
-                clause = clause_of(item)
-                if by and clause not in owed:
-                    continue
-                rules, played = self.put(item)
-                tests, programs = tests + 1, programs + played
-                if rules:
-                    rule, spent = rule or rules[0], spent if by else (tests, programs, perf_counter() - start)
-                    by.append(clause)
-                    owed = [each for each in owed if each != clause]
-        told = (case.id, case.component, case.kind, case.breaks, case.change)
+        with case.backend as self.backend, ExitStack() as self.copy:
+            self.dialects, self.reference = self.declared()
+            file = backends.known_file(self.backend) if case.kind == "control" else None
+            self.known = known.read(file) if file else []
+            while not by and (not again or (case.kind == "control" and 0 < programs < CONTROL_PROGRAMS)):
+                for item in sorted(items, key=lambda item: self.rank(case, item)):
+                    clause = clause_of(item)
+                    if by and clause not in owed:
+                        continue
+                    rules, played = self.put(item, again)
+                    tests, programs = tests + 1, programs + played
+                    if rules:
+                        rule, spent = rule or rules[0], spent if by else (tests, programs, perf_counter() - start)
+                        by.append(clause)
+                        owed = [each for each in owed if each != clause]
+                again += 1
+        told = (case.id, case.component, case.kind, case.axis, case.breaks, case.change)
         if not by:
             return Finding(*told, "survived", (), tuple(owed), "", tests, programs, perf_counter() - start)
         return Finding(*told, "killed", tuple(by), tuple(owed), rule, *spent)
 
-    def put(self, item: Any) -> tuple[list[str], int]:
+    def put(self, item: Any, again: int = 0) -> tuple[list[str], int]:
         """Play one test on the backend: what it found broken, and how many programs that took."""
         self.records, self.problems = [], []
+        if hasattr(item.obj, "hypothesis"):
+            hypothesis.seed(int(self.config.option.hypothesis_seed) + again)(item.obj)
         signal.alarm(PATIENCE)
         try:
             runtestprotocol(item, nextitem=None, log=True)

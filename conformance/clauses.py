@@ -27,12 +27,13 @@ class UnknownName(Exception):
 
 @dataclass(frozen=True)
 class Clause:
-    """One requirement: its permanent id, its normative text, the notes under it, and the page it stands on."""
+    """One requirement: its permanent id, its normative text, the notes under it, and where it stands."""
 
     id: str
     text: str
     notes: str
     page: str
+    section: str  # the heading that it stands under
 
     @property
     def stem(self) -> str:
@@ -92,12 +93,13 @@ class Page:
     @cached_property
     def clauses(self) -> list[Clause]:
         starts = list(CLAUSE.finditer(self.text))
-        return [self._clause(start["id"], self.text[start.end() :]) for start in starts]
+        return [self._clause(start["id"], self.text[: start.start()], self.text[start.end() :]) for start in starts]
 
-    def _clause(self, id: str, rest: str) -> Clause:
+    def _clause(self, id: str, before: str, rest: str) -> Clause:
+        section = before.rpartition("\n## ")[2].partition("\n")[0]
         paragraph = re.split(r"\n\s*\n|\n(?=#)", rest, maxsplit=1)[0]
         text, *notes = re.split(r"\n(?=Why\.|Note\.)", paragraph, maxsplit=1)
-        return Clause(id, text.strip(), "".join(notes).strip(), self.path)
+        return Clause(id, text.strip(), "".join(notes).strip(), self.path, section)
 
     @property
     def parameters(self) -> list[Parameter]:

@@ -2,6 +2,7 @@
 
 import ast
 import enum
+import importlib.util
 import json
 import os
 import subprocess
@@ -160,8 +161,9 @@ def audit(
     ] = None,
     profile: Annotated[Profile, typer.Option(help="How many programs each test plays.")] = QUICK,
     seed: Annotated[int, typer.Option(help="The same seed gives the same programs.")] = 0,
+    sample: Annotated[int, typer.Option(min=1, help="Only every so manieth variant.")] = 1,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = min(os.cpu_count() or 1, 8),
-    out: Annotated[Path, typer.Option(help="The folder for audit.json.")] = OUT,
+    out: Annotated[Path, typer.Option(help="The folder for audit.json and audit.md.")] = OUT,
 ) -> None:
     """Test the suite: play it against components with known mistakes until a test notices.
 
@@ -173,14 +175,33 @@ def audit(
         stems = [spec.component(name).stem for name in component or ()]
     except spec.UnknownName as unknown:
         raise mistake(unknown) from None
+    if corpus and not _importable(corpus):
+        raise mistake(f"corpus: there must be a package of this name, got {corpus!r}")
     out.mkdir(parents=True, exist_ok=True)
     command = [
         *_suite("reference", profile, seed, out, stems),
         *("-p", "no:xdist"),
         *([f"--torchstone-corpus={corpus}"] if corpus else []),
+        f"--torchstone-sample={sample}",
     ]
-    findings = detection.gather([[*command, f"--torchstone-audit={part}/{jobs}"] for part in range(jobs)], out)
-    raise typer.Exit(detection.show(findings, out / "audit.json"))
+    try:
+        found = detection.gather([[*command, f"--torchstone-audit={part}/{jobs}"] for part in range(jobs)], out)
+    except KeyboardInterrupt:
+        raise mistake("interrupted: nothing was written", 130) from None
+    except subprocess.CalledProcessError:
+        raise mistake("a part of the audit did not come to its end; what it says stands above", NONCONFORMING) from None
+    raise typer.Exit(detection.show(*found, out))
+
+
+def _importable(name: str) -> bool:
+    """Whether there is a module of this name, beside the working directory too."""
+    sys.path.insert(0, "")
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ModuleNotFoundError, ValueError):
+        return False
+    finally:
+        sys.path.remove("")
 
 
 @app.command("list")

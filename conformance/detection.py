@@ -4,8 +4,8 @@ import json
 import statistics
 import subprocess
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,17 @@ import rich.progress
 from rich.console import Console
 from rich.table import Table
 
+from torchstone.conformance.clauses import clauses, components, pages
+
 console = Console()
 
 Finding = dict[str, Any]
+Row = tuple[str, ...]
 
 
-def gather(commands: Sequence[Sequence[str]], out: Path) -> list[Finding]:
-    """Run the parts of an audit side by side, and read what they write, in the order of the cases' names.
+def gather(commands: Sequence[Sequence[str]], out: Path) -> tuple[list[Finding], list[Finding]]:
+    """Run the parts of an audit side by side, and read what they write: the findings, in the order of the cases'
+    names, and what the tests compare where nothing is wrong.
 
     Raises `CalledProcessError` where a part does not come to its end.
     """
@@ -33,7 +37,7 @@ def gather(commands: Sequence[Sequence[str]], out: Path) -> list[Finding]:
             task = bar.add_task("audit", total=None)
             while any(process.poll() is None for process in started):
                 time.sleep(0.2)
-                found = _read(parts)
+                found = _read(parts, "finding")
                 missed = sum(finding["outcome"] == "survived" for finding in found)
                 bar.update(task, description=f"audit: {len(found)} variants played, {missed} not noticed")
     finally:
@@ -42,15 +46,17 @@ def gather(commands: Sequence[Sequence[str]], out: Path) -> list[Finding]:
     for process, command in zip(started, commands, strict=True):
         if process.returncode not in (0, 5):  # 5: pytest saw no test end, since the audit plays them itself
             raise subprocess.CalledProcessError(process.returncode, command)
-    found = sorted(_read(parts), key=lambda finding: (finding["component"], finding["kind"], finding["id"]))
+    found = sorted(_read(parts, "finding"), key=lambda finding: (finding["component"], finding["kind"], finding["id"]))
+    sights = sorted(_read(parts, "sight"), key=lambda sight: (sight["component"], sight["clause"]))
     for part in parts:
         part.unlink(missing_ok=True)
-    return found
+    return found, sights
 
 
-def _read(parts: Sequence[Path]) -> list[Finding]:
+def _read(parts: Sequence[Path], what: str) -> list[Finding]:
     texts = [part.read_text("utf-8") for part in parts if part.exists()]
-    return [json.loads(line) for text in texts for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    lines = [json.loads(line) for text in texts for line in text.splitlines(keepends=True) if line.endswith("\n")]
+    return [line[what] for line in lines if what in line]
 
 
 def wrong(finding: Finding) -> bool:
@@ -58,39 +64,113 @@ def wrong(finding: Finding) -> bool:
     return bool((finding["outcome"] == "killed") == (finding["kind"] == "control") or finding["missed"])
 
 
-def show(findings: Sequence[Finding], file: Path) -> int:
+def blind(sights: Iterable[Finding]) -> list[Row]:
+    """The tests that compared nothing at all: clause and component."""
+    seen: dict[tuple[str, str], int] = defaultdict(int)
+    for sight in sights:
+        if sight["examples"]:  # none: the clause is not about this component
+            seen[sight["clause"], sight["component"]] += sum(sight["comparisons"].values())
+    return [about for about, compared in seen.items() if not compared]
+
+
+def tabled(findings: Sequence[Finding], about: str, names: Iterable[str]) -> list[Row]:
+    """A row for each value of one field: how many were played and wrongly judged, and what a kill costs."""
+    return [_row(name, [finding for finding in findings if finding[about] == name]) for name in names]
+
+
+def _row(name: str, own: Sequence[Finding]) -> Row:
+    killed = [finding for finding in own if finding["outcome"] == "killed"]
+    seconds = [finding["seconds"] for finding in killed] or [0.0]
+    programs = statistics.median(finding["programs"] for finding in killed) if killed else 0
+    numbers = (str(len(own)), str(sum(map(wrong, own))), f"{programs:g}")
+    return (name, *numbers, f"{statistics.median(seconds):.2f}", f"{max(seconds):.1f}")
+
+
+HEADINGS = ("played", "wrongly judged", "programs to the first kill, median", "seconds, median", "slowest")
+
+
+def show(findings: Sequence[Finding], sights: Sequence[Finding], out: Path) -> int:
     """Write the findings, print what they come to, and give the exit code."""
-    file.write_text(json.dumps(list(findings), indent=1) + "\n", "utf-8")
-    table = Table(header_style="bold", show_footer=True, box=None)
-    total: Counter[str] = Counter()
-    rows = []
-    for component in dict.fromkeys(finding["component"] for finding in findings):
-        own = [finding for finding in findings if finding["component"] == component]
-        rows.append((component, own))
-        total.update(wrong=sum(map(wrong, own)), played=len(own))
-    for title, footer in (("component", "all"), ("variants", str(total["played"])), ("missed", str(total["wrong"]))):
-        table.add_column(title, footer, justify="left" if title == "component" else "right")
-    for title in ("programs to the first kill", "seconds", "slowest"):
-        table.add_column(title, justify="right")
-    for component, own in rows:
-        killed = [finding for finding in own if finding["outcome"] == "killed"]
-        programs = statistics.median(finding["programs"] for finding in killed) if killed else 0
-        seconds = [finding["seconds"] for finding in killed] or [0.0]
-        table.add_row(
-            component,
-            str(len(own)),
-            str(sum(map(wrong, own))),
-            f"{programs:g}",
-            f"{statistics.median(seconds):.2f}",
-            f"{max(seconds):.1f}",
-        )
+    (out / "audit.json").write_text(json.dumps({"findings": findings, "sights": sights}, indent=1) + "\n", "utf-8")
+    (out / "audit.md").write_text(page(findings, sights), "utf-8")
     for finding in filter(wrong, findings):
         missed = f", and not noticed by {', '.join(finding['missed'])}" if finding["missed"] else ""
         console.print(f"[bold red]{finding['outcome']}[/] {finding['id']}{missed}", highlight=False)
         console.print("    " + (finding["change"] or finding["rule"]).replace("\n", "\n    "), markup=False)
+    for clause, stem in blind(sights):
+        console.print(f"[bold red]vacuous[/] the tests of {clause} compare nothing for {stem}", highlight=False)
+    table = Table(header_style="bold", show_footer=True, box=None)
+    for title, footer in zip(("component", *HEADINGS), _row("all", findings), strict=True):
+        table.add_column(title, footer, justify="left" if title == "component" else "right")
+    for row in tabled(findings, "component", dict.fromkeys(finding["component"] for finding in findings)):
+        table.add_row(*row)
     console.print(table)
-    share = 1 - total["wrong"] / total["played"] if findings else 0.0
-    console.print(
-        f"{total['played']} played, {total['wrong']} wrongly judged ({share:.1%} right): {file}", highlight=False
+    mistakes = sum(map(wrong, findings))
+    share = 1 - mistakes / len(findings) if findings else 0.0
+    said = f"{len(findings)} played, {mistakes} wrongly judged ({share:.1%} right)"
+    console.print(f"{said}, {len(blind(sights))} tests vacuous: {out / 'audit.json'}", highlight=False)
+    return 1 if mistakes or blind(sights) or not findings else 0
+
+
+def page(findings: Sequence[Finding], sights: Sequence[Finding]) -> str:
+    """The findings as a page of the docs, with the matrix of clauses and written variants."""
+    from torchstone.conformance import variants
+
+    stems = [each.stem for each in components() if any(finding["component"] == each.stem for finding in findings)]
+    kinds = sorted({finding["kind"] for finding in findings})
+    axes = sorted({finding["axis"] for finding in findings})
+    dropped = sorted(
+        ((sight["dropped"] / sight["examples"], sight) for sight in sights if 2 * sight["dropped"] > sight["examples"]),
+        key=lambda pair: -pair[0],
     )
-    return 1 if total["wrong"] or not findings else 0
+    same = [(each.stem, *pair) for each in pages().values() for pair in variants.equivalents(each).items()]
+    sections = [
+        "# What the suite notices\n\n`torchstone audit` wrote this page: the suite played against faulty copies of the "
+        "reference, and\nagainst correct components that compute by another route. *Written* variants are mistakes "
+        "that people make and\n*dialects* what somebody ships; *made* ones come from the source of the reference by "
+        "rules, and *controls* are correct.\nA written variant is wrongly judged where the tests of a clause that it "
+        "breaks do not notice it.",
+        _section("By origin", ("origin", *HEADINGS), tabled(findings, "kind", kinds)),
+        _section("By what is wrong", ("axis", *HEADINGS), tabled(findings, "axis", axes)),
+        _section("By component", ("component", *HEADINGS), tabled(findings, "component", stems)),
+        _section("Not noticed", ("variant", "breaks", "not noticed by"), _each(findings, wrong, _miss)),
+        _section("Tests that compare nothing", ("clause", "component"), blind(sights)),
+        _section(
+            "Tests that turn down more than half of what they draw",
+            ("clause", "component", "turned down"),
+            [(sight["clause"], sight["component"], f"{share:.0%}") for share, sight in dropped],
+        ),
+        _section("Made mutants that compute the same", ("component", "line", "why"), [_code(row) for row in same]),
+        _section("Clauses and the written variants that their tests notice", ("clause", "variants"), matrix(findings)),
+    ]
+    return "\n\n".join(filter(None, sections)) + "\n"
+
+
+def matrix(findings: Iterable[Finding]) -> list[Row]:
+    """Each clause that a written variant breaks, with the variants that its tests noticed."""
+    noticed: dict[str, list[str]] = defaultdict(list)
+    for finding in findings:
+        for clause in finding["by"] if finding["kind"] in ("written", "dialect") else ():
+            noticed[clause].append(f"`{finding['id']}`")
+    return [(clause, ", ".join(dict.fromkeys(noticed[clause]))) for clause in clauses() if clause in noticed]
+
+
+def _each(findings: Iterable[Finding], those: Callable[[Finding], bool], row: Callable[[Finding], Row]) -> list[Row]:
+    return [row(finding) for finding in findings if those(finding)]
+
+
+def _miss(finding: Finding) -> Row:
+    return f"`{finding['id']}`", ", ".join(finding["breaks"]), ", ".join(finding["missed"]) or "any test"
+
+
+def _code(row: Row) -> Row:
+    return row[0], f"`{row[1]}`", row[2]
+
+
+def _section(title: str, headings: Row, rows: Sequence[Row]) -> str:
+    """A table under a heading; nothing where it has no rows."""
+    if not rows:
+        return ""
+    lines = [headings, tuple("---" for _ in headings), *rows]
+    cells = ("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return f"## {title}\n\n" + "\n".join(cells)

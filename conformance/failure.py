@@ -46,6 +46,8 @@ def text(record: Any, backend: str) -> str:
                 f"actual    {record.actual!r}",
                 f"error     {float(record.worst):.3g} times its budget of {float(record.budget):.3g}",
             ]
+        if record.diagnosis:
+            lines += ["", "diagnosis", textwrap.indent(textwrap.fill(record.diagnosis, 110), "    ")]
         lines += ["", "shrunk program", textwrap.indent(compact(record.program), "    ")]
         lines += ["", "script that reproduces it", textwrap.indent(record.script, "    ")]
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -99,9 +100,10 @@ class Budget(Spread):
     """The reference's outputs for one program, end to end in one vector, and by how much honest implementations may
     miss them."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, reference: Any = oracle) -> None:
         self.program = program
-        self.trace = oracle.play(program)
+        self.reference = reference
+        self.trace = reference.play(program)
         self.places = [(index, name) for index, entry in enumerate(self.trace.entries) for name in entry.tensors]
         self.outputs = [self.trace.entries[index].tensors[name] for index, name in self.places]
         super().__init__(_flat(self.outputs))
@@ -111,7 +113,7 @@ class Budget(Spread):
     def moved(self, run: int) -> Vector:
         """The outputs in one run; the runs are kept, for a law may need them too."""
         while len(self._moved) <= run:
-            rounded = oracle.play_rounded(self.program, len(self._moved))
+            rounded = self.reference.play_rounded(self.program, len(self._moved))
             moved = _flat([rounded.entries[index].tensors[name] for index, name in self.places])
             with np.errstate(all="ignore"):
                 self._moved.append(moved if self.chain is None else self.exact + (moved - self.exact) * self.chain)
@@ -177,9 +179,10 @@ class Law(Spread):
 
 
 class Judge:
-    """Compares with the reference, and counts the seconds that the reference and the judging took."""
+    """Compares with the reference, or with what plays in its place, and counts the seconds that both took."""
 
-    def __init__(self) -> None:
+    def __init__(self, reference: Any = oracle) -> None:
+        self.reference = reference
         self.reference_seconds = 0.0
         self.judge_seconds = 0.0
         self._recent: list[Budget] = []
@@ -190,7 +193,7 @@ class Judge:
             if budget.program is program:
                 return budget
         start = perf_counter()
-        budget = Budget(program)
+        budget = Budget(program, self.reference)
         self.reference_seconds += perf_counter() - start
         self._recent = [budget, *self._recent[:3]]
         return budget
@@ -238,6 +241,26 @@ class Judge:
         self.judge_seconds += perf_counter() - start
         return verdict
 
+    def alike(self, program: Program, trace: Trace, other: Trace) -> bool:
+        """Do two traces agree, whatever the reference says: each within its budget of what both may have meant?"""
+        budget = self.budget(program)
+        if [_shape(entry) for entry in trace.entries] != [_shape(entry) for entry in other.entries]:
+            return False
+        same = budget.trace.refusal is None and len(trace.entries) == len(budget.trace.entries)
+        if not same or trace.refusal:  # there is no budget where the reference computes something else or nothing
+            pairs = zip(trace.entries, other.entries, strict=True)
+            return all(
+                torch.equal(t.nan_to_num(), entry.tensors[name].nan_to_num())
+                for one, entry in pairs
+                for name, t in one.tensors.items()
+            )
+        try:
+            one, two = ([t.entries[index].tensors[name] for index, name in budget.places] for t in (trace, other))
+        except KeyError:
+            return False
+        both: list[tuple[Spread, slice]] = [(budget, slice(None))] * 2
+        return _compare(one, _flat(two), both, RUNS).outcome != "fail"
+
     def refuses(self, program: Program, trace: Trace, after: int = 0) -> Verdict:
         """Did the trace end in a refusal, at the construction or at the event number `after`?"""
         if trace.refusal and len(trace.entries) == after + 1:
@@ -247,6 +270,12 @@ class Judge:
         return Verdict(
             "fail", program, rule=f"it must be refused at {f'event {after}' if after else 'once'}, and {found}"
         )
+
+
+def _shape(entry: Entry) -> tuple[Any, ...]:
+    """What an entry looks like, its numbers apart."""
+    outputs = sorted((name, tensor.dtype, tensor.shape) for name, tensor in entry.tensors.items())
+    return bool(entry.refusal), [str(output) for output in outputs]
 
 
 def _flat(tensors: Sequence[Tensor]) -> Vector:

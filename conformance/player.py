@@ -5,17 +5,19 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import currently_in_test_context, reject
 from torch import Tensor
 
+from torchstone.conformance import oracle
 from torchstone.conformance.backend import Backend, Broken, Unsupported
 from torchstone.conformance.judge import KNOWN, RUNS, Judge, Verdict
 from torchstone.conformance.known import Deviation
-from torchstone.conformance.program import Program
+from torchstone.conformance.program import Program, stems
 from torchstone.conformance.trace import Trace
+from torchstone.conformance.variants import Variant
 
 PATIENCE = 40  # programs of one dtype that are unsupported before a test is given up, if nothing was played yet
 
@@ -31,7 +33,10 @@ class Ledger:
     counts: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     worst: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     failures: dict[str, Verdict] = field(default_factory=dict)  # the last failing program of each dtype: the smallest
+    involved: dict[str, set[str]] = field(default_factory=dict)  # the components that took part in them
     reasons: Counter[str] = field(default_factory=Counter)  # why programs were unsupported
+    examples: int = 0  # that hypothesis drew
+    dropped: int = 0  # of them, those that `assume` or a filter turned down
     backend_seconds: float = 0.0
 
 
@@ -39,15 +44,22 @@ class Player:
     """Plays programs on one backend for one test."""
 
     def __init__(
-        self, backend: Backend, known: Sequence[Deviation] = (), replayed: dict[int, str] | None = None
+        self,
+        backend: Backend,
+        known: Sequence[Deviation] = (),
+        replayed: dict[int, str] | None = None,
+        reference: Any = oracle,
+        dialect: Variant | None = None,
     ) -> None:
         self.backend = backend
+        self.dialect = dialect  # what the backend says it is, where that breaks the clause of the test
         self.known = known
         self.replayed = {} if replayed is None else replayed  # outcomes of the stored programs, by their identity
-        self.judge = Judge()
+        self.judge = Judge(reference)
         self.ledger = Ledger()
         self.program: Program | None = None  # what was played last
         self.verdict: Verdict | None = None  # what was judged last
+        self.example: list[Program] = []  # all that was played since the test began with this example
 
     def __call__(self, program: Program) -> Trace:
         """The backend's trace. A program that it does not support is dropped and counted; a crash fails the test."""
@@ -85,6 +97,7 @@ class Player:
 
     def _play(self, program: Program) -> Trace:
         self.program, self.verdict = program, None
+        self.example.append(program)
         counts = self.ledger.counts[program.dtype]
         start = perf_counter()
         try:
@@ -134,7 +147,14 @@ class Player:
             self.ledger.counts[verdict.program.dtype]["known"] += 1
             return False
         self.ledger.failures[verdict.program.dtype] = verdict
+        self.ledger.involved[verdict.program.dtype] = stems(self.example)
         return True
+
+    def begin(self) -> None:
+        """Another example of the test begins."""
+        self.ledger.examples += 1
+        self.program = self.verdict = None
+        self.example = []
 
     def _covered(self, program: Program) -> bool:
         """Whether a declared deviation says that this program fails."""

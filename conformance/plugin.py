@@ -18,6 +18,7 @@ def pytest_addoption(parser: "pytest.Parser") -> None:
     group.addoption("--torchstone-known", help="a file of declared deviations, in place of the backend's own")
     group.addoption("--torchstone-out", help="a folder for results.jsonl")
     group.addoption("--torchstone-audit", metavar="I/N", help="play the I-th of N parts of the variants as backends")
+    group.addoption("--torchstone-sample", type=int, default=1, help="of an audit's cases, only every so manieth")
     group.addoption("--torchstone-corpus", help="a package with MUTANTS and CONTROLS to play in their place")
     group.addoption(
         "--torchstone-quiet", action="store_true", help="a progress bar and a table in place of pytest's report"

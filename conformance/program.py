@@ -383,3 +383,12 @@ def from_json(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(from_json(item) for item in value)
     return float(value) if value in ("nan", "inf", "-inf") else value
+
+
+def stems(value: Any) -> set[str]:
+    """The components that a program plays, those inside others included."""
+    if isinstance(value, list | tuple):
+        return set().union(*map(stems, value))
+    own = {value.component} if hasattr(value, "component") else set()
+    options = stems(tuple(value.options.values())) if own else set()
+    return own | options | stems(getattr(value, "schedules", ()))

@@ -46,6 +46,8 @@ class Record:
     worst: float = 0.0
     seconds: dict[str, float] = field(default_factory=dict)
     reason: str = ""
+    diagnosis: str = ""
+    others: list[str] = field(default_factory=list)
     rule: str = ""
     place: str = ""
     expected: float | None = None
@@ -62,7 +64,7 @@ class Record:
         return {
             name: value
             for name, value in fields.items()
-            if name in needed or (value is not None if name in numbers else value not in (0, "", None))
+            if name in needed or (value is not None if name in numbers else value not in (0, "", None, []))
         }
 
     @classmethod
@@ -85,6 +87,9 @@ def records(clause: str, stem: str, player: "Player", seconds: float) -> list[Re
     from torchstone.conformance.failure import script
     from torchstone.conformance.program import to_json
 
+    if player.dialect:
+        reason = f"declared as the dialect `{player.dialect.name}`, shipped by {player.dialect.shipped_by}"
+        return [Record(clause, stem, "", "known", seconds=dict.fromkeys(PHASES, 0.0), reason=reason)]
     ledger, judge = player.ledger, player.judge
     spent = {
         "generation": seconds - ledger.backend_seconds - judge.reference_seconds - judge.judge_seconds,
@@ -118,6 +123,7 @@ def records(clause: str, stem: str, player: "Player", seconds: float) -> list[Re
         if verdict is not None:
             record.rule, record.place, record.worst = verdict.rule, verdict.place, verdict.worst
             record.expected, record.actual, record.budget = verdict.expected, verdict.actual, verdict.budget
+            record.others = sorted(ledger.involved[dtype] - {stem})
             record.program = to_json(verdict.program)
             record.script = script(player.backend, verdict, clause)
         elif record.outcome in ("known", "fixed"):

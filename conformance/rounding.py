@@ -36,7 +36,8 @@ EXACT = frozenset(
     zeros_like
     """.split()
 )
-# Operations whose error depends on an order of summation nobody prescribes: their inputs are perturbed.
+# Operations whose error depends on an order of summation nobody prescribes: their inputs are perturbed one by one,
+# for what cancels, and the result for what the partial sums have in common.
 REDUCTIONS = frozenset(
     "sum mean prod cumsum logsumexp norm linalg_vector_norm var std mm bmm addmm dot mv nansum".split()
 )
@@ -73,16 +74,17 @@ class Rounding(TorchDispatchMode):
             self.round_to(NARROWEST.get())
         if name == "_coalesce":
             return self.coalesced(args[0])
+        size = self.unit_roundoff
         if kind == "reduction":
-            growth = self.unit_roundoff * (1 + math.log2(max(1, _reduced(name, args))))
-            args = tuple(self.moved(arg, growth) if isinstance(arg, Tensor) else arg for arg in args)
+            size *= 1 + math.log2(max(1, _reduced(name, args)))
+            args = tuple(self.moved(arg, size) if isinstance(arg, Tensor) else arg for arg in args)
         result = func(*args, **kwargs) if kwargs else func(*args)
         if kind == "exact":
             if name == "lift_fresh" and result.dim() == 0:
                 scalar(result)  # a number that enters a computation is a scalar and not data
         elif type(result) is Tensor and result.dtype is torch.float64:
             unit = None if result.dim() else _unit(args)  # scalars have no dimensions
-            self.perturb(result.numpy(), unit or self.unit_roundoff, name, args)
+            self.perturb(result.numpy(), unit or size, name, args)
             if unit and not mutable:
                 scalar(result, unit)
         return result
@@ -98,10 +100,11 @@ class Rounding(TorchDispatchMode):
         """A sparse tensor with its repeated rows added up, as a reduction does; those stored once stay as they are."""
         rows, which, counts = sparse._indices().unique(dim=1, return_inverse=True, return_counts=True)
         exact = sparse._values()
-        moved = self.moved(exact, self.unit_roundoff * (1 + math.log2(int(counts.max()))))
+        size = self.unit_roundoff * (1 + math.log2(int(counts.max())))
+        moved = self.moved(exact, size)
         zeros = exact.new_zeros(len(counts), *exact.shape[1:])
         sums = zeros.index_add(0, which, moved)
-        self.perturb(sums.numpy(), self.unit_roundoff, "sum", (exact,))
+        self.perturb(sums.numpy(), size, "sum", (exact,))
         repeated = (counts > 1).reshape(-1, *[1] * (exact.dim() - 1))
         values = torch.where(repeated, sums, zeros.index_add(0, which, exact))
         return torch.sparse_coo_tensor(rows, values, sparse.shape, is_coalesced=True, check_invariants=True)

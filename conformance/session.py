@@ -2,7 +2,9 @@
 
 import functools
 import gc
+import importlib
 from collections.abc import Generator
+from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -14,7 +16,7 @@ from hypothesis import Phase
 from hypothesis.errors import Unsatisfiable, UnsatisfiedAssumption
 
 from torchstone.conformance import backend as backends
-from torchstone.conformance import failure, known, results
+from torchstone.conformance import diagnosis, failure, known, oracle, results, variants
 from torchstone.conformance.clauses import KINDS, clause_of_test, component, components, pages, unmatched
 from torchstone.conformance.player import Player
 from torchstone.conformance.plugin import PROFILES
@@ -53,6 +55,8 @@ class Session:
         name = backends.name_of(self.backend)
         self.known = [each for each in (known.read(path) if path else []) if not each.backends or name in each.backends]
         self.label = f"{name} {getattr(self.backend, 'version', '')}" + (f" on {device}" if device else "")
+        self.copy = ExitStack()  # within it there is what the backend is compared with
+        self.dialects, self.reference = self.declared()
         self.replayed: dict[int, str] = {}
         self.records: list[results.Record] = []
         self.problems: list[str] = []
@@ -70,6 +74,15 @@ class Session:
             phases=self.phases,
         )
         hypothesis.settings.load_profile("torchstone")
+
+    def declared(self) -> tuple[dict[str, variants.Variant], Any]:
+        """The dialects that the backend says it is, by component, and the reference with all of them in it."""
+        said = getattr(self.backend, "dialects", {})
+        chosen = {component(stem).stem: variants.dialect_of(stem, name) for stem, name in said.items()}
+        if not chosen:
+            return {}, oracle
+        name = self.copy.enter_context(variants.copied(*chosen.values()))
+        return chosen, importlib.import_module(f"{name}.oracle")
 
     # Which tests there are.
 
@@ -116,6 +129,8 @@ class Session:
         if not _ours(item):
             return (yield)
         player = player_of(item)
+        if player.dialect:
+            pytest.skip(f"declared as the dialect {player.dialect.name}")
         start = perf_counter()
         test = item.obj  # type: ignore[attr-defined]
         handle = getattr(test, "hypothesis", None)
@@ -139,10 +154,14 @@ class Session:
 
         @functools.wraps(inner)
         def judged(*args: Any, **kwargs: Any) -> None:
-            player.program = player.verdict = None
+            player.begin()
             try:
                 inner(*args, **kwargs)
-            except (UnsatisfiedAssumption, pytest.skip.Exception):
+            except UnsatisfiedAssumption:
+                player.ledger.dropped += 1
+                raise
+            except pytest.skip.Exception:
+                player.ledger.examples -= 1  # the clause is not about this program
                 raise
             except Exception as error:
                 if player.program is None or player.failed(error):
@@ -159,7 +178,9 @@ class Session:
         if _ours(node):
             about = (clause_of(node), component_of(node))
             known = [each for each in self.known if (each.clause, each.component) == about]
-            node.stash[PLAYER] = Player(self.backend, known, self.replayed)
+            dialect = self.dialects.get(about[1])
+            dialect = dialect if dialect and about[0] in dialect.breaks else None
+            node.stash[PLAYER] = Player(self.backend, known, self.replayed, self.reference, dialect)
 
     # What is recorded.
 
@@ -169,10 +190,10 @@ class Session:
         if call.when != "call" or PLAYER not in item.stash:
             return report
         player = item.stash[PLAYER]
-        records = results.records(clause_of(item), component_of(item), player, item.stash[SECONDS])
+        records = results.records(clause_of(item), component_of(item), player, item.stash.get(SECONDS, 0.0))
         error = call.excinfo.value if call.excinfo else None
         bad = [record for record in records if record.outcome in results.BAD]
-        skipped = isinstance(error, pytest.skip.Exception) and not player.ledger.reasons
+        skipped = isinstance(error, pytest.skip.Exception) and not (player.ledger.reasons or player.dialect)
         if skipped or (error and not bad and not isinstance(error, Unsatisfiable | pytest.skip.Exception)):
             return report  # the clause is not about this component; or a mistake in the suite, which pytest shows best
         report.torchstone = [record.to_json() for record in records]
@@ -218,10 +239,15 @@ class Session:
             return
         if self.progress:
             self.progress.close()
+        diagnosis.blame(self.records)
+        diagnosis.diagnose(self.backend, sorted(self.records, key=lambda record: record.order))
         out = self.config.getoption("--torchstone-out")
         if out:
             seconds = perf_counter() - self.start
             results.write(Path(out) / "results.jsonl", self.header(), self.records, self.problems, seconds)
+
+    def pytest_unconfigure(self) -> None:
+        self.copy.close()
 
     def header(self) -> dict[str, Any]:
         """What the run was: versions and settings."""
@@ -233,6 +259,7 @@ class Session:
             components=sorted(self.only),
             clauses=sorted(self.clauses),
             device=option("--torchstone-device") or "",
+            dialects={stem: variant.name for stem, variant in self.dialects.items()},
         )
 
 

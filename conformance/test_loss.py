@@ -251,6 +251,44 @@ def test_loss_12_gradient_is_additive_in_the_upstream_gradient(play, component, 
 
 
 @given(data=st.data())
+def test_loss_12_gradient_is_the_limit_of_central_differences(play, component, data):
+    program = everything(of(data, component))
+    assume(program.dtype == "float64" and program.differentiate)
+    name = data.draw(st.sampled_from(program.differentiate))
+    tensor = some.separate(program.tensors[name])
+    assume(tensor.data)
+    place = data.draw(st.integers(0, 9)) % len(tensor.data)
+    x = tensor.data[place]
+    assume(math.isfinite(x))
+    h = 2.0**-17 * (abs(x) or 1.0)
+    moved = [x - h, x - h / 2, x + h / 2, x + h]
+    around = [program.with_tensors(**{name: some.planted(tensor, place, each)}) for each in moved]
+    exact = [oracle.play(each) for each in (program, *around)]
+    # Beyond the edge of a domain and beyond infinity there is nothing to compare.
+    assume(not any(trace.refusal for trace in exact))
+    assume(all(tensor.isfinite().all() for trace in exact for tensor in trace.entries[0].tensors.values()))
+    u = torch.tensor(program.upstream_for(exact[0].value.numel()), dtype=torch.float64)
+
+    def slope(one, other):
+        """What changes from one to the other of the moved programs, given as pairs of a trace and its x."""
+        return ((other[0].value - one[0].value).flatten() * u).sum() / (other[1] - one[1])
+
+    # How far the difference may be off for the size of its step: by no more than the slopes on both sides differ, and
+    # by what half a step shows.
+    here, *there = zip(exact, (x, *moved), strict=True)
+    wide, narrow = slope(there[0], there[3]), slope(there[1], there[2])
+    most = (slope(here, there[3]) - slope(there[0], here)).abs() + (wide - narrow).abs()
+    off = (exact[0].grad(name).flatten()[place] - wide).clamp(-most, most)
+
+    def law(here, left, right):
+        limit = slope((left, moved[0]), (right, moved[3])) + off
+        others = torch.arange(len(tensor.data)) != place
+        return torch.where(others, here.grad(name).flatten(), limit).view(tensor.shape)
+
+    assert play.agree(program, f"grad {name}", law, program, around[0], around[3])
+
+
+@given(data=st.data())
 def test_loss_13_gradient_of_sum_and_mean(play, component, data):
     losses_only(component)
     u = data.draw(st.sampled_from([1.0, -2.0, 0.5, 3.0]))

@@ -1,6 +1,6 @@
 """torch's built-ins: `torch` is the for-loop; `torch:foreach`, `:fused`, `:differentiable` and `:chunked` are its other
 codes, and so are `:compile`, traced and run as it is, and `:inductor`, traced and compiled, which take seconds a
-program."""
+program. `torch:float64` is the for-loop where float64 is torch's default dtype."""
 
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -16,16 +16,29 @@ from torchstone.conformance.clauses import component
 from torchstone.conformance.program import AddGroup, LossProgram, Program, SetOption, TensorData
 from torchstone.conformance.trace import Trace
 
-VARIANTS = ("", "foreach", "fused", "differentiable", "chunked", "compile", "inductor")
+CODES = ("", "foreach", "fused", "differentiable", "chunked", "compile", "inductor")
+DEFAULTS = {"float64": torch.float64}
 COMPILERS = {"compile": "eager", "inductor": "inductor"}
 
 
 class Torch(TorchLike):
     def __init__(self, variant: str = "") -> None:
         super().__init__(torch, f"torch:{variant}" if variant else "torch", "torch", torch.__version__)
-        self.variant = variant
+        self.default = DEFAULTS.get(variant)
+        self.variant = "" if self.default else variant
 
     def play(self, program: Program) -> Trace:
+        if self.default is None:
+            return self.checked(program)
+        before = torch.get_default_dtype()
+        torch.set_default_dtype(self.default)
+        try:
+            return self.checked(program)
+        finally:
+            torch.set_default_dtype(before)
+
+    def checked(self, program: Program) -> Trace:
+        """The trace, of a program that the code can be asked for."""
         if (
             self.variant == "foreach"
             and getattr(program, "component", "") in ("adam", "adamw")
@@ -130,6 +143,7 @@ def _compiled(optimizer: Any, compiler: str, groups: list[dict[str, Any]], **opt
 
 
 def make(variant: str = "") -> Torch:
-    if variant not in VARIANTS:
-        raise UnknownBackend(f"backend: torch's codes are {', '.join(VARIANTS[1:])}, got {variant!r}")
+    known = (*CODES[1:], *DEFAULTS)
+    if variant and variant not in known:
+        raise UnknownBackend(f"backend: torch's codes are {', '.join(known)}, got {variant!r}")
     return Torch(variant)

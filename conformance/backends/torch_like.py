@@ -65,6 +65,7 @@ class TorchLike:
         self.name = name
         self.version = version or str(getattr(namespace, "__version__", "unknown"))
         self.device = "cpu"
+        self.dialects: Mapping[str, str] = getattr(namespace, "dialects", {})
 
     def to(self, device: str) -> None:
         """Play on this device from now on. Raises what torch raises where there is none such."""

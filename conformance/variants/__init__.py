@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -23,7 +23,7 @@ from types import ModuleType
 from typing import Any
 
 from torchstone.conformance.backends.torch_like import TorchLike
-from torchstone.conformance.clauses import Page
+from torchstone.conformance.clauses import Page, UnknownName, component
 
 REFERENCE = "torchstone.reference"
 TORCH_API = "torch_api.py"
@@ -82,9 +82,11 @@ def mutant(name: str, breaks: str, *words: tuple[str, str], file: str = "", comp
     return Change(name, breaks, words, file, component)
 
 
-def dialect(name: str, breaks: str, *words: tuple[str, str], shipped_by: str) -> Change:
+def dialect(
+    name: str, breaks: str, *words: tuple[str, str], shipped_by: str, file: str = "", component: str = ""
+) -> Change:
     """What somebody ships and calls by the same name: by whom, and since when."""
-    return Change(name, breaks, words, shipped_by=shipped_by)
+    return Change(name, breaks, words, file, component, shipped_by)
 
 
 @cache
@@ -94,31 +96,61 @@ def original(file: str) -> str:
 
 
 def written(page: Page) -> list[Variant]:
-    """The variants that the file of a component lists."""
-    name = ".".join(filter(None, (__name__, page.kind, page.stem)))
+    """The variants that the file of a page lists."""
+    return [change.of(page) for change in _listed(page, "VARIANTS", ())]
+
+
+def equivalents(page: Page) -> Mapping[str, str]:
+    """The mutants made by rule that compute the same as the reference, by name, and why they do."""
+    found: Mapping[str, str] = _listed(page, "EQUIVALENT", {})
+    return found
+
+
+def _listed(page: Page, name: str, nothing: Any) -> Any:
+    """What the file of variants of a page has under a name, if there is such a file."""
     if not (files(__name__) / page.kind / f"{page.stem}.py").is_file():
-        return []
-    return [change.of(page) for change in importlib.import_module(name).VARIANTS]
+        return nothing
+    module = importlib.import_module(".".join(filter(None, (__name__, page.kind, page.stem))))
+    return getattr(module, name, nothing)
+
+
+def dialect_of(stem: str, name: str) -> Variant:
+    """The dialect of a component that a backend declares. Raises `UnknownName`."""
+    page = component(stem)
+    known = {variant.name: variant for variant in written(page) if variant.shipped_by}
+    if name not in known:
+        said = ", ".join(known) or "none"
+        raise UnknownName(f"dialects: {page.stem} has these: {said}; got {name!r}")
+    return known[name]
 
 
 class _Copy(MetaPathFinder, Loader):
-    """Imports the reference under another name, with one file changed, and what plays it beside it as `oracle`."""
+    """Imports the reference under another name, with some files changed, and what plays it beside it as `oracle`.
 
-    def __init__(self, name: str, variant: Variant) -> None:
+    Only `precision` is shared: it is by what stands there that the judge talks to the reference.
+    """
+
+    def __init__(self, name: str, chosen: Iterable[Variant]) -> None:
         self.name = name
         self.root = Path(str(files(REFERENCE)))
-        self.changed = {self.root / variant.file: variant.source}
+        self.changed = {self.root / variant.file: variant.source for variant in chosen}
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         if fullname.partition(".")[0] != self.name:
             return None
         file = self.file(fullname)
-        return ModuleSpec(fullname, self, origin=str(file), is_package=file.name == "__init__.py")
+        spec = ModuleSpec(fullname, self, origin=str(file), is_package=file.name == "__init__.py")
+        if spec.submodule_search_locations is not None:
+            spec.submodule_search_locations.append(str(file.parent))  # where one can see what components there are
+        return spec
 
     def exec_module(self, module: ModuleType) -> None:
         file = self.file(module.__name__)
         text = self.changed.get(file) or file.read_text("utf-8")
-        exec(compile(text.replace(REFERENCE, self.name), str(file), "exec"), module.__dict__)
+        text = text.replace(REFERENCE, self.name)
+        if self.root / "precision.py" not in self.changed:
+            text = text.replace(f"{self.name}.precision", f"{REFERENCE}.precision")
+        exec(compile(text, str(file), "exec"), module.__dict__)
 
     def file(self, fullname: str) -> Path:
         if fullname == f"{self.name}.oracle":
@@ -131,21 +163,32 @@ _numbers = itertools.count()
 
 
 @contextmanager
-def backend(variant: Variant) -> Iterator[Any]:
-    """A backend that plays programs on the variant: in their own dtypes, as the backend `reference` does, or through
-    the reference's torch classes where it is those that differ."""
+def copied(*chosen: Variant) -> Iterator[str]:
+    """The name under which the reference can be imported with these files changed, and `oracle` beside it."""
     name = f"torchstone_variant_{next(_numbers)}"
-    finder = _Copy(name, variant)
+    finder = _Copy(name, chosen)
     sys.meta_path.insert(0, finder)
     try:
-        if variant.file == TORCH_API:
-            yield TorchLike(importlib.import_module(f"{name}.torch_api"), variant.id, "variant")
-        else:
-            yield _Played(variant.id, importlib.import_module(f"{name}.oracle"))
+        yield name
     finally:
         sys.meta_path.remove(finder)
         for module in [module for module in sys.modules if module.partition(".")[0] == name]:
             del sys.modules[module]
+
+
+@contextmanager
+def backend(variant: Variant, declared: bool = False) -> Iterator[Any]:
+    """A backend that plays programs on the variant: in their own dtypes, as the backend `reference` does, or through
+    the reference's torch classes where it is those that differ. It may say itself which dialect it is."""
+    with copied(variant) as name:
+        played: Any
+        if variant.file == TORCH_API:
+            played = TorchLike(importlib.import_module(f"{name}.torch_api"), variant.id, "variant")
+        else:
+            played = _Played(variant.id, importlib.import_module(f"{name}.oracle"))
+        if declared:
+            played.dialects = {variant.component: variant.name}
+        yield played
 
 
 class _Played:
