@@ -99,8 +99,8 @@ class Scheduler:
         rule.check(**options)  # scheduler.18 scheduler.20
         for name in getattr(rule, "EACH", ()):
             listed = isinstance(options[name], list | tuple)
-            one_each = not listed or len(options[name]) == len(base_lrs)
-            require(one_each, f"scheduler: {name} must be one value, or one a group", options[name])  # scheduler.21
+            one_each = not listed or len(options[name]) == len(base_lrs)  # scheduler.21 reduce_on_plateau.30
+            require(one_each, f"scheduler: {name} must be one value, or one a group", options[name])
         require(whole(last_epoch, -1), "scheduler: last_epoch must be whole and >= -1", last_epoch)  # scheduler.19
         resumes = closed and getattr(rule, "RESUMES", True)
         require(resumes or last_epoch == -1, "scheduler: last_epoch is for a closed form", last_epoch)  # scheduler.20

@@ -67,11 +67,11 @@ def test_constant_7_no_steps_leave_the_base_rate(play, program):
     assert play.agree(program, "lr", some.base(program))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"factor": BAD["factor"]}))
-def test_constant_8_factor_must_be_from_zero_to_one(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"factor": BAD["factor"]}))
+def test_constant_8_factor_must_be_from_zero_to_one(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"total_iters": BAD["total_iters"]}))
-def test_constant_9_total_iters_must_be_whole_and_not_negative(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"total_iters": BAD["total_iters"]}))
+def test_constant_9_total_iters_must_be_whole_and_not_negative(play, programs):
+    assert all(map(play.refuses, programs))

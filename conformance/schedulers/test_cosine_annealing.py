@@ -93,11 +93,11 @@ def test_cosine_annealing_9_alternates_with_t_max_one(play, program, count):
     assert play.agree(program, "lr", floor(program) if count % 2 else some.base(program))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"T_max": BAD["T_max"]}))
-def test_cosine_annealing_10_t_max_must_be_a_whole_positive_number(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"T_max": BAD["T_max"]}))
+def test_cosine_annealing_10_t_max_must_be_a_whole_positive_number(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"eta_min": BAD["eta_min"]}))
-def test_cosine_annealing_11_eta_min_must_be_finite_and_not_negative(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"eta_min": BAD["eta_min"]}))
+def test_cosine_annealing_11_eta_min_must_be_finite_and_not_negative(play, programs):
+    assert all(map(play.refuses, programs))

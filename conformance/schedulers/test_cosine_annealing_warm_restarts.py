@@ -140,16 +140,16 @@ def test_cosine_annealing_warm_restarts_12_rises_towards_an_eta_min_above_the_ba
     assert above or play.agree(program, "lr", some.base(program))
 
 
-@given(some.programs_with_bad(PLAIN, {"T_0": BAD["T_0"]}))
-def test_cosine_annealing_warm_restarts_13_t_0_must_be_a_whole_positive_number(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PLAIN, {"T_0": BAD["T_0"]}))
+def test_cosine_annealing_warm_restarts_13_t_0_must_be_a_whole_positive_number(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PLAIN, {"T_mult": BAD["T_mult"]}))
-def test_cosine_annealing_warm_restarts_14_t_mult_must_be_a_whole_positive_number(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PLAIN, {"T_mult": BAD["T_mult"]}))
+def test_cosine_annealing_warm_restarts_14_t_mult_must_be_a_whole_positive_number(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PLAIN, {"eta_min": BAD["eta_min"]}))
-def test_cosine_annealing_warm_restarts_15_eta_min_must_be_finite_and_not_negative(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PLAIN, {"eta_min": BAD["eta_min"]}))
+def test_cosine_annealing_warm_restarts_15_eta_min_must_be_finite_and_not_negative(play, programs):
+    assert all(map(play.refuses, programs))

@@ -90,7 +90,8 @@ def test_cyclic_3_reaches_max_lr_with_the_last_step_up(play, program, cycles):
 @given(PROGRAMS.map(triangular), st.data())
 def test_cyclic_4_goes_up_and_down_in_straight_lines(play, program, data):
     rise = of_groups(program, "max_lr") - of_groups(program, "base_lr")
-    up, t = some.option(program, "step_size_up"), data.draw(st.integers(1, total(program)))
+    up = some.option(program, "step_size_up")
+    t = data.draw(st.one_of(st.integers(up + 1, total(program)), st.integers(1, up)))
     step = rise / up if t <= up else -rise / down(program)
     program = some.stepped(program, t)
 
@@ -142,8 +143,9 @@ def test_cyclic_9_a_scale_fn_is_the_scale(play, program, mode, scale_mode, t, ta
     assert play.agree(program, "lr", lambda plain: low + (plain.lr() - low) * scale, triangular(program))
 
 
-@given(MODAL)
-def test_cyclic_10_without_a_scale_fn_the_mode_says_what_it_counts(play, program):
+@given(MODAL, st.sampled_from(["exp_range", "triangular2", "exp_range", "triangular"]), CHOICES["gamma"])
+def test_cyclic_10_without_a_scale_fn_the_mode_says_what_it_counts(play, program, mode, gamma):
+    program = some.having(program, mode=mode, gamma=gamma)
     by_cycle, by_step = (some.having(program, scale_mode=mode) for mode in ("cycle", "iterations"))
 
     assert some.same(some.rates(play(by_cycle)), some.rates(play(by_step)))
@@ -203,48 +205,52 @@ def test_cyclic_16_gamma_zero_stays_at_base_lr(play, program):
     assert play.agree(program, "lr", of_groups(program, "base_lr"))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"base_lr": BAD["base_lr"]}), st.booleans())
-def test_cyclic_17_base_lr_must_be_finite_and_not_negative(play, program, listed):
-    assert play.refuses(some.bad_in_a_list(program, "base_lr") if listed else program)
+@given(some.each_bad(PROGRAMS, {"base_lr": BAD["base_lr"]}), st.booleans())
+def test_cyclic_17_base_lr_must_be_finite_and_not_negative(play, programs, listed):
+    for program in programs:
+        assert play.refuses(some.bad_in_a_list(program, "base_lr") if listed else program)
 
 
-@given(some.programs_with_bad(PROGRAMS, {"max_lr": BAD["max_lr"]}), st.booleans())
-def test_cyclic_18_max_lr_must_be_finite_and_not_negative(play, program, listed):
-    assert play.refuses(some.bad_in_a_list(program, "max_lr") if listed else program)
+@given(some.each_bad(PROGRAMS, {"max_lr": BAD["max_lr"]}), st.booleans())
+def test_cyclic_18_max_lr_must_be_finite_and_not_negative(play, programs, listed):
+    for program in programs:
+        assert play.refuses(some.bad_in_a_list(program, "max_lr") if listed else program)
 
 
-@given(some.programs_with_bad(PROGRAMS, {"step_size_up": BAD["step_size_up"]}))
-def test_cyclic_19_step_size_up_must_be_whole_and_positive(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"step_size_up": BAD["step_size_up"]}))
+def test_cyclic_19_step_size_up_must_be_whole_and_positive(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"step_size_down": BAD["step_size_down"]}))
-def test_cyclic_20_step_size_down_must_be_whole_and_positive(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"step_size_down": BAD["step_size_down"]}))
+def test_cyclic_20_step_size_down_must_be_whole_and_positive(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(MODAL, {"mode": ("cosine", "Triangular", None)}), st.booleans())
-def test_cyclic_21_mode_must_be_a_known_one_unless_there_is_a_scale_fn(play, program, scaled):
-    scaled_program = some.having(program, scale_fn=Function("power", (1.0, 0.5)))
-
-    assert play.conforms(scaled_program) if scaled else play.refuses(program)
-
-
-@given(some.programs_with_bad(PROGRAMS, {"gamma": BAD["gamma"]}))
-def test_cyclic_22_gamma_must_be_finite_and_not_negative(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(MODAL, {"mode": ("cosine", "Triangular", None)}))
+def test_cyclic_21_mode_must_be_a_known_one_unless_there_is_a_scale_fn(play, programs):
+    for program in programs:
+        assert play.refuses(program)
+        assert play.conforms(some.having(program, scale_fn=Function("power", (1.0, 0.5))))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"scale_mode": BAD["scale_mode"]}))
-def test_cyclic_23_scale_mode_must_be_a_known_one(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"gamma": BAD["gamma"]}))
+def test_cyclic_22_gamma_must_be_finite_and_not_negative(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"base_momentum": BAD["base_momentum"]}), st.booleans())
-def test_cyclic_24_base_momentum_must_be_from_zero_to_one(play, program, listed):
-    assert play.refuses(some.bad_in_a_list(program, "base_momentum") if listed else program)
+@given(some.each_bad(PROGRAMS, {"scale_mode": BAD["scale_mode"]}))
+def test_cyclic_23_scale_mode_must_be_a_known_one(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"max_momentum": BAD["max_momentum"]}), st.booleans())
-def test_cyclic_25_max_momentum_must_be_from_zero_to_one(play, program, listed):
-    assert play.refuses(some.bad_in_a_list(program, "max_momentum") if listed else program)
+@given(some.each_bad(PROGRAMS, {"base_momentum": BAD["base_momentum"]}), st.booleans())
+def test_cyclic_24_base_momentum_must_be_from_zero_to_one(play, programs, listed):
+    for program in programs:
+        assert play.refuses(some.bad_in_a_list(program, "base_momentum") if listed else program)
+
+
+@given(some.each_bad(PROGRAMS, {"max_momentum": BAD["max_momentum"]}), st.booleans())
+def test_cyclic_25_max_momentum_must_be_from_zero_to_one(play, programs, listed):
+    for program in programs:
+        assert play.refuses(some.bad_in_a_list(program, "max_momentum") if listed else program)

@@ -47,6 +47,6 @@ def test_exponential_5_gamma_of_one_or_more_is_accepted(play, program, gamma):
     assert trace.lr().equal(trace.lr(0)) if gamma == 1 else (trace.lr() > trace.lr(2)).all()
 
 
-@given(some.programs_with_bad(PROGRAMS, BAD))
-def test_exponential_6_gamma_must_be_finite_and_not_negative(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, BAD))
+def test_exponential_6_gamma_must_be_finite_and_not_negative(play, programs):
+    assert all(map(play.refuses, programs))

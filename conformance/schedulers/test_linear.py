@@ -85,16 +85,16 @@ def test_linear_8_is_never_negative(play, program):
     assert all((entry.tensors["lr"] >= 0).all() for entry in play(program).entries)
 
 
-@given(some.programs_with_bad(PROGRAMS, {"start_factor": BAD["start_factor"]}))
-def test_linear_9_start_factor_must_be_above_zero_and_at_most_one(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"start_factor": BAD["start_factor"]}))
+def test_linear_9_start_factor_must_be_above_zero_and_at_most_one(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"end_factor": BAD["end_factor"]}))
-def test_linear_10_end_factor_must_be_from_zero_to_one(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"end_factor": BAD["end_factor"]}))
+def test_linear_10_end_factor_must_be_from_zero_to_one(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"total_iters": BAD["total_iters"]}))
-def test_linear_11_total_iters_must_be_whole_and_not_negative(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"total_iters": BAD["total_iters"]}))
+def test_linear_11_total_iters_must_be_whole_and_not_negative(play, programs):
+    assert all(map(play.refuses, programs))

@@ -83,11 +83,11 @@ def test_multi_step_8_gamma_zero_ends_at_zero_and_one_or_more_is_accepted(play, 
     assert (after == 0).all() if gamma == 0 else after.equal(before) if gamma == 1 else (after > before).all()
 
 
-@given(some.programs_with_bad(PROGRAMS, {"milestones": BAD["milestones"]}))
-def test_multi_step_9_milestones_must_be_whole_and_not_negative(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"milestones": BAD["milestones"]}))
+def test_multi_step_9_milestones_must_be_whole_and_not_negative(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"gamma": BAD["gamma"]}))
-def test_multi_step_10_gamma_must_be_finite_and_not_negative(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"gamma": BAD["gamma"]}))
+def test_multi_step_10_gamma_must_be_finite_and_not_negative(play, programs):
+    assert all(map(play.refuses, programs))

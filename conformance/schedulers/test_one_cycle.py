@@ -222,9 +222,9 @@ def test_one_cycle_18_the_momentum_changes_no_rate(play, program):
     assert some.same(some.rates(play(with_it)), some.rates(play(without)))
 
 
-@given(some.programs_with_bad(PROGRAMS, COUNTED))
-def test_one_cycle_19_total_steps_must_be_whole_and_positive(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, COUNTED))
+def test_one_cycle_19_total_steps_must_be_whole_and_positive(play, programs):
+    assert all(map(play.refuses, programs))
 
 
 @given(PROGRAMS, st.booleans(), st.sampled_from([None, 0, -1, 2.5, math.nan, math.inf]))
@@ -234,36 +234,39 @@ def test_one_cycle_20_without_a_total_both_counts_must_be_whole_and_positive(pla
     assert play.refuses(some.having(program, total_steps=None, epochs=epochs, steps_per_epoch=steps))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"pct_start": BAD["pct_start"]}))
-def test_one_cycle_21_pct_start_must_be_from_zero_to_one(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"pct_start": BAD["pct_start"]}))
+def test_one_cycle_21_pct_start_must_be_from_zero_to_one(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"anneal_strategy": BAD["anneal_strategy"]}))
-def test_one_cycle_22_anneal_strategy_must_be_a_known_one(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"anneal_strategy": BAD["anneal_strategy"]}))
+def test_one_cycle_22_anneal_strategy_must_be_a_known_one(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"max_lr": BAD["max_lr"]}), st.booleans())
-def test_one_cycle_23_max_lr_must_be_finite_and_not_negative(play, program, listed):
-    assert play.refuses(some.bad_in_a_list(program, "max_lr") if listed else program)
+@given(some.each_bad(PROGRAMS, {"max_lr": BAD["max_lr"]}), st.booleans())
+def test_one_cycle_23_max_lr_must_be_finite_and_not_negative(play, programs, listed):
+    for program in programs:
+        assert play.refuses(some.bad_in_a_list(program, "max_lr") if listed else program)
 
 
-@given(some.programs_with_bad(PROGRAMS, {"div_factor": BAD["div_factor"]}))
-def test_one_cycle_24_div_factor_must_be_finite_and_positive(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"div_factor": BAD["div_factor"]}))
+def test_one_cycle_24_div_factor_must_be_finite_and_positive(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"final_div_factor": BAD["final_div_factor"]}))
-def test_one_cycle_25_final_div_factor_must_be_finite_and_positive(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"final_div_factor": BAD["final_div_factor"]}))
+def test_one_cycle_25_final_div_factor_must_be_finite_and_positive(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"base_momentum": BAD["base_momentum"]}), st.booleans())
-def test_one_cycle_26_base_momentum_must_be_from_zero_to_one(play, program, listed):
-    assert play.refuses(some.bad_in_a_list(program, "base_momentum") if listed else program)
+@given(some.each_bad(PROGRAMS, {"base_momentum": BAD["base_momentum"]}), st.booleans())
+def test_one_cycle_26_base_momentum_must_be_from_zero_to_one(play, programs, listed):
+    for program in programs:
+        assert play.refuses(some.bad_in_a_list(program, "base_momentum") if listed else program)
 
 
-@given(some.programs_with_bad(PROGRAMS, {"max_momentum": BAD["max_momentum"]}), st.booleans())
-def test_one_cycle_27_max_momentum_must_be_from_zero_to_one(play, program, listed):
-    assert play.refuses(some.bad_in_a_list(program, "max_momentum") if listed else program)
+@given(some.each_bad(PROGRAMS, {"max_momentum": BAD["max_momentum"]}), st.booleans())
+def test_one_cycle_27_max_momentum_must_be_from_zero_to_one(play, programs, listed):
+    for program in programs:
+        assert play.refuses(some.bad_in_a_list(program, "max_momentum") if listed else program)

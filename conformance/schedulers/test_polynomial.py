@@ -74,11 +74,11 @@ def test_polynomial_8_a_way_of_no_steps_is_over_at_construction(play, program):
     assert play.agree(program, "lr", expected)
 
 
-@given(some.programs_with_bad(PROGRAMS, {"total_iters": BAD["total_iters"]}))
-def test_polynomial_9_total_iters_must_be_whole_and_not_negative(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"total_iters": BAD["total_iters"]}))
+def test_polynomial_9_total_iters_must_be_whole_and_not_negative(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"power": BAD["power"]}))
-def test_polynomial_10_power_must_be_finite_and_not_negative(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"power": BAD["power"]}))
+def test_polynomial_10_power_must_be_finite_and_not_negative(play, programs):
+    assert all(map(play.refuses, programs))

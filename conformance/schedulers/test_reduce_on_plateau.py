@@ -146,7 +146,7 @@ def test_reduce_on_plateau_7_the_best_is_the_last_that_was_better(play, mode, th
     assert reductions(play(program)) == [i + 1 for i in range(count) if i % 5]
 
 
-@given(MODES, SMALL, st.lists(st.booleans(), max_size=12))
+@given(MODES, st.sampled_from([1, 2, 0, 3]), st.lists(st.booleans(), min_size=4, max_size=12))
 def test_reduce_on_plateau_8_only_bad_epochs_in_a_row_count(play, mode, patience, improves):
     metrics, bad, expected = [8.0], 0, []
     for t, improved in enumerate(improves, 2):
@@ -200,12 +200,18 @@ def test_reduce_on_plateau_13_a_reduction_multiplies_down_to_the_floor(play, pro
     assert play.agree(program, "lr", (base * some.option(program, "factor")).maximum(floor).minimum(base))
 
 
-@given(st.sampled_from([0.25, 0.5, 0.75]), st.sampled_from([0.25, 0.5, 0.75]), st.booleans())
-def test_reduce_on_plateau_14_a_reduction_below_eps_is_not_made(play, lowered, eps, floored):
-    how = {"factor": 0.0, "min_lr": lowered} if floored else {"factor": lowered}
-    program = watching(1.0, 1.0, **{**HALVING, **how, "eps": eps})
+@given(
+    st.sampled_from([1.0, 2.0, 0.5, 4.0]),
+    st.sampled_from([0.25, 0.5, 0.75]),
+    st.sampled_from([0.25, 0.5, 0.75]),
+    st.booleans(),
+)
+def test_reduce_on_plateau_14_a_reduction_below_eps_is_not_made(play, rate, part, eps, floored):
+    lowered = rate * part
+    how = {"factor": 0.0, "min_lr": lowered} if floored else {"factor": part}
+    program = watching(1.0, 1.0, base_lrs=(rate,), **{**HALVING, **how, "eps": eps})
 
-    assert play(program).lr().tolist() == [lowered if 1.0 - lowered >= eps else 1.0]
+    assert play(program).lr().tolist() == [lowered if rate - lowered >= eps else rate]
 
 
 @given(SMALL, SMALL, st.integers(1, 12), st.booleans())
@@ -281,48 +287,45 @@ def test_reduce_on_plateau_21_factor_zero_goes_to_the_floor(play, floor, eps):
     assert play(program).lr().tolist() == [floor if 1.0 - floor >= eps else 1.0]
 
 
-@given(some.programs_with_bad(PROGRAMS, {"mode": BAD["mode"]}))
-def test_reduce_on_plateau_22_mode_must_be_min_or_max(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"mode": BAD["mode"]}))
+def test_reduce_on_plateau_22_mode_must_be_min_or_max(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"threshold_mode": BAD["threshold_mode"]}))
-def test_reduce_on_plateau_23_threshold_mode_must_be_rel_or_abs(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"threshold_mode": BAD["threshold_mode"]}))
+def test_reduce_on_plateau_23_threshold_mode_must_be_rel_or_abs(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"factor": BAD["factor"]}))
-def test_reduce_on_plateau_24_factor_must_be_from_zero_to_below_one(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"factor": BAD["factor"]}))
+def test_reduce_on_plateau_24_factor_must_be_from_zero_to_below_one(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"patience": BAD["patience"]}))
-def test_reduce_on_plateau_25_patience_must_be_whole_and_not_negative(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"patience": BAD["patience"]}))
+def test_reduce_on_plateau_25_patience_must_be_whole_and_not_negative(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"cooldown": BAD["cooldown"]}))
-def test_reduce_on_plateau_26_cooldown_must_be_whole_and_not_negative(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"cooldown": BAD["cooldown"]}))
+def test_reduce_on_plateau_26_cooldown_must_be_whole_and_not_negative(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"threshold": BAD["threshold"]}))
-def test_reduce_on_plateau_27_threshold_must_be_finite_and_not_negative(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"threshold": BAD["threshold"]}))
+def test_reduce_on_plateau_27_threshold_must_be_finite_and_not_negative(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"eps": BAD["eps"]}))
-def test_reduce_on_plateau_28_eps_must_be_finite_and_not_negative(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"eps": BAD["eps"]}))
+def test_reduce_on_plateau_28_eps_must_be_finite_and_not_negative(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"min_lr": BAD["min_lr"]}), st.booleans())
-def test_reduce_on_plateau_29_min_lr_must_be_finite_and_not_negative(play, program, listed):
-    if listed:
-        floors = (*(0.0,) * (len(program.base_lrs) - 1), program.options["min_lr"])
-        program = some.having(program, min_lr=floors)
-
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"min_lr": BAD["min_lr"]}), st.booleans())
+def test_reduce_on_plateau_29_min_lr_must_be_finite_and_not_negative(play, programs, listed):
+    for program in programs:
+        assert play.refuses(some.bad_in_a_list(program, "min_lr") if listed else program)
 
 
 @given(PROGRAMS, st.sampled_from([-1, 1, 2]))

@@ -102,9 +102,10 @@ def test_sequential_10_there_must_be_one_milestone_fewer_than_schedules(play, pr
     assert play.refuses(of(program, schedules, *other))
 
 
-@given(PROGRAMS, some.PARTS, st.sampled_from([(-1,), (2.5,), (math.nan,), (math.inf,), (5, 3), (1, 0)]))
-def test_sequential_11_milestones_must_be_whole_and_in_order(play, program, schedule, milestones):
-    assert play.refuses(of(program, (schedule,) * (len(milestones) + 1), *milestones))
+@given(PROGRAMS, some.PARTS)
+def test_sequential_11_milestones_must_be_whole_and_in_order(play, program, schedule):
+    for milestones in ((-1,), (2.5,), (math.nan,), (math.inf,), (5, 3), (1, 0)):
+        assert play.refuses(of(program, (schedule,) * (len(milestones) + 1), *milestones))
 
 
 @given(PROGRAMS, st.data())

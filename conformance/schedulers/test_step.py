@@ -82,11 +82,11 @@ def test_step_8_gamma_of_one_or_more_is_accepted(play, program, gamma):
     assert trace.lr().equal(trace.lr(0)) if gamma == 1 else (trace.lr() > trace.lr(0)).all()
 
 
-@given(some.programs_with_bad(PROGRAMS, {"step_size": BAD["step_size"]}))
-def test_step_9_step_size_must_be_a_whole_positive_number(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"step_size": BAD["step_size"]}))
+def test_step_9_step_size_must_be_a_whole_positive_number(play, programs):
+    assert all(map(play.refuses, programs))
 
 
-@given(some.programs_with_bad(PROGRAMS, {"gamma": BAD["gamma"]}))
-def test_step_10_gamma_must_be_finite_and_not_negative(play, program):
-    assert play.refuses(program)
+@given(some.each_bad(PROGRAMS, {"gamma": BAD["gamma"]}))
+def test_step_10_gamma_must_be_finite_and_not_negative(play, programs):
+    assert all(map(play.refuses, programs))

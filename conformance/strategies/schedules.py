@@ -135,6 +135,14 @@ def programs_with_bad(
     return having(program, **{name: value})
 
 
+def each_bad(
+    programs: st.SearchStrategy[ScheduleProgram], bad: Mapping[str, Sequence[Any]]
+) -> st.SearchStrategy[tuple[ScheduleProgram, ...]]:
+    """Programs of a scheduler that differ in one option: one for every value that `bad` lists for it."""
+    values = [(name, value) for name, values in bad.items() for value in values]
+    return programs.map(lambda program: tuple(having(program, **{name: value}) for name, value in values))
+
+
 def bad_in_a_list(program: ScheduleProgram, name: str) -> ScheduleProgram:
     """The same program, where an option's value is that of the last group only, and the others have 0.5."""
     others = (0.5,) * (len(program.base_lrs) - 1)

@@ -45,9 +45,7 @@ class State(NamedTuple):
     cooldown: int
 
 
-def init(lrs: Sequence[Any], *, min_lr: Any, **_: Any) -> State:
-    given = len(floors(min_lr, len(lrs)))
-    require(given == len(lrs), f"{NAME}: min_lr must be one number, or one a group", min_lr)  # reduce_on_plateau.30
+def init(lrs: Sequence[Any], **_: Any) -> State:
     return State(None, 0, 0)  # reduce_on_plateau.1
 
 
