@@ -183,11 +183,11 @@ class Audit(Session):
         self.records, self.problems = [], []
         if hasattr(item.obj, "hypothesis"):
             hypothesis.seed(int(self.config.option.hypothesis_seed) + again)(item.obj)
-        signal.alarm(PATIENCE)
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE, 1.0)  # again and again: a failing program is played once more
         try:
             runtestprotocol(item, nextitem=None, log=True)
         finally:
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
         rules = [record.rule or record.place for record in self.records if record.outcome in results.BAD]
         played = sum(counts["programs"] for counts in item.stash[PLAYER].ledger.counts.values())
         return rules + self.problems, played  # a problem: what came out was so odd that the test itself fell over it

@@ -241,7 +241,8 @@ def test_scheduler_14_saving_and_loading_changes_no_rate(play, component, data):
     program = data.draw(some.programs_of(component))
     steps = [event for event in program.events if isinstance(event, ScheduleStep)]
     if component == "reduce_on_plateau" and data.draw(st.booleans()):
-        steps = [ScheduleStep(1.0)] * len(steps)  # bad epochs in a row, of which none may be forgotten
+        steps = [ScheduleStep(1.0)] * 9  # bad epochs in a row, of which none may be forgotten
+        program = some.having(program, patience=data.draw(st.sampled_from([2, 1, 3])), factor=0.5, eps=0.0, min_lr=0.0)
     at = data.draw(st.integers(0, len(steps)))
     plain = replace(program, events=tuple(steps))
     reloaded = replace(program, events=(*steps[:at], SaveAndReload(), *steps[at:]))
