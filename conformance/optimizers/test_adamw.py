@@ -35,7 +35,7 @@ def test_adamw_2_first_moment_is_an_exponential_average(play, program):
     assert play.conforms(program)
 
 
-@given(some.one_parameter("adamw", some.using(some.adam_numbers, betas=some.ONLY_SECOND_BETAS), steps=(2, 6)))
+@given(some.one_parameter("adamw", some.using(some.adam_numbers, betas=some.SECOND_BETAS), steps=(2, 6)))
 def test_adamw_3_second_moment_is_an_exponential_average_of_squares(play, program):
     assert play.conforms(program)
 

@@ -68,7 +68,7 @@ def test_nadam_6_first_moment_is_an_exponential_average(play, program):
     assert play.conforms(program)
 
 
-@given(some.one_parameter("nadam", some.using(numbers, betas=some.ONLY_SECOND_BETAS), steps=(2, 6)))
+@given(some.one_parameter("nadam", some.using(numbers, betas=some.SECOND_BETAS), steps=(2, 6)))
 def test_nadam_7_second_moment_is_an_exponential_average_of_squares(play, program):
     assert play.conforms(program)
 

@@ -84,7 +84,7 @@ def test_sparse_adam_3_first_moment_is_an_average_of_stored_gradients(play, prog
     assert play.conforms(program)
 
 
-@given(some.one_parameter("sparse_adam", some.using(numbers, betas=some.ONLY_SECOND_BETAS), steps=(2, 6), **WITHIN))
+@given(some.one_parameter("sparse_adam", some.using(numbers, betas=some.SECOND_BETAS), steps=(2, 6), **WITHIN))
 def test_sparse_adam_4_second_moment_is_an_average_of_stored_squares(play, program):
     assert play.conforms(program)
 
