@@ -86,6 +86,7 @@ def test_sgd_6_the_rate_of_this_step_multiplies_the_whole_buffer(play, program):
         some.using(constant, weight_decay=some.DECAYS, maximize=some.BOOLEANS),
         spreads=some.TAME,
         starts=some.AWAY,
+        steps=(2, 6),
     )
 )
 def test_sgd_7_decay_is_an_l2_penalty(play, program):
