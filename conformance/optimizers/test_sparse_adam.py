@@ -68,7 +68,7 @@ def test_sparse_adam_1_a_row_is_the_sum_of_its_values(play, program):
 
 @given(
     some.one_parameter(
-        "sparse_adam", some.using(options, eps=some.LARGE_EPSILONS), steps=(2, 6), spreads=some.TAME, **WITHIN
+        "sparse_adam", some.using(numbers, eps=some.LARGE_EPSILONS), steps=(3, 6), spreads=some.TAME, **WITHIN
     )
 )
 def test_sparse_adam_2_what_is_not_stored_stays(play, program):

@@ -17,9 +17,10 @@ VARIANTS = (
         "backtracking",
         "rprop.5 rprop.6",
         (
-            "param - sign * size",
-            "param - torch.where(turn < 0, -state.previous.sign() * (0 if state.size is None else state.size), sign * size)",
+            "sign = torch.where(",
+            ("back = -state.previous.sign() * (size if state.size is None else state.size)\n    sign = torch.where("),
         ),
+        ("param - sign * size", "param - torch.where(turn < 0, back, sign * size)"),
         shipped_by="the paper",
     ),
     mutant("rate_multiplies_the_step", "rprop.1 rprop.6 rprop.9", ("param - sign * size", "param - lr * sign * size")),
