@@ -244,17 +244,23 @@ def test_nll_11_gradient_is_minus_the_weight_at_the_target(play, program):
     assert play.agree(unit, "grad input", torch.where(at_targets(unit), slope.unsqueeze(axis), 0.0))
 
 
-@given(programs(plain=(*some.SPECIAL, 1.0)))
-def test_nll_12_gradient_of_ignored_samples_is_zero(play, program):
+@given(programs(plain=(*some.SPECIAL, 1.0)), st.booleans())
+def test_nll_12_gradient_of_ignored_samples_is_zero(play, program, every):
     unit = dataclasses.replace(program, differentiate=("input",))
+    if every:
+        ignored = program.options.get("ignore_index", -100)
+        unit = unit.with_tensors(target=some.changed(unit.tensors["target"], lambda _: ignored))
     ignored = (~kept(unit)).unsqueeze(some.class_axis(unit.tensors["input"].shape)).expand(unit.tensors["input"].shape)
 
     assert (play(unit).grad("input")[ignored] == 0).all()
 
 
-@given(programs(reduction="none"))
-def test_nll_13_special_numbers_of_the_target(play, program):
+@given(programs(reduction="none"), st.booleans())
+def test_nll_13_special_numbers_of_the_target(play, program, weightless):
     special = poisoned(program, at_targets(program), (math.nan, math.inf, -math.inf))
+    if weightless:
+        count = classes(program)
+        special = special.with_options(weight=some.rounded(program.dtype, (count,), [c % 2 for c in range(count)]))
     w = weights_of_targets(special)
 
     assert play.agree(special, "value", torch.where(kept(special), -w * numbers_of_targets(special), 0.0))
