@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torchstone.conformance import strategies as some
+from torchstone.conformance.losses.test_l1 import special
 from torchstone.conformance.losses.test_smooth_l1 import SCALES
 from torchstone.conformance.losses.test_softmax import SHIFTS, SMALL_EXACT
 from torchstone.conformance.program import LossProgram
@@ -48,11 +49,6 @@ def exact(draw, dtype, shape):
     """Two tensors whose differences are exact in every dtype."""
     both = [some.picks(draw, math.prod(shape), SMALL_EXACT) for _ in range(2)]
     return tuple(some.data(draw, dtype, shape, numbers) for numbers in both)
-
-
-def special(draw, dtype, shape):
-    """Two tensors with NaN and infinities."""
-    return tuple(some.tensor(draw, dtype, shape, "near", some.SPECIAL) for _ in range(2))
 
 
 @st.composite
