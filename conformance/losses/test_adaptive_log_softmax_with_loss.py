@@ -50,6 +50,7 @@ def shapes(options):
 
 PROGRAMS = adaptive_programs()
 BATCH = adaptive_programs(batch=True)
+WIDE = adaptive_programs(batch=True, samples=some.one_of_these(3, 2, 17, 4, 1), features=some.one_of_these(4, 2, 8))
 
 
 def value_shape(program):
@@ -227,7 +228,7 @@ def test_adaptive_log_softmax_with_loss_13_large_logits(play, program):
     assert said(trace, "output").isfinite().all()
 
 
-@given(BATCH)
+@given(WIDE)
 def test_adaptive_log_softmax_with_loss_14_gradients(play, program):
     unit, cutoffs = everything(program), [*program.options["cutoffs"], program.options["n_classes"]]
     x, y = unit.exact("input"), unit.exact("target")

@@ -17,12 +17,12 @@ NO_SHARE = st.sampled_from([math.nan, math.inf, -math.inf, 0.5])
 
 
 @st.composite
-def programs(draw, *, modes=MODES, reduction=None, batch=False, apart=True, spread=None):
+def programs(draw, *, modes=MODES, reduction=None, batch=False, apart=some.RARELY, spread=None):
     """Any input, and for the target probabilities or logarithms, the zeros among them; at times a mean over rows."""
     draw = some.Choices(draw)
     dtype, whole, options = draw(some.DTYPES), some.shape(draw, min_dims=int(batch)), draw(modes)
     left, right = whole, whole
-    if apart and not batch and draw(some.RARELY):
+    if apart and not batch and draw(apart):
         left, right = some.repeatable_pair(draw, whole)
     elif reduction is None and draw(some.RARELY):
         reduction = "batchmean"
@@ -37,6 +37,7 @@ def programs(draw, *, modes=MODES, reduction=None, batch=False, apart=True, spre
 
 PLAIN = some.one_of_these({}, {"log_target": False})
 LOG = some.one_of_these({"log_target": True})
+APART = some.one_of_these(True, True, False)
 PROGRAMS = programs()
 BATCHES = programs(reduction="none", batch=True)
 
@@ -92,8 +93,9 @@ def test_kl_div_2_loss_of_logarithms(play, program):
     assert play.agree(program, "value", lambda: torch.where(y == -math.inf, 0.0, y.exp() * (y - x)))
 
 
-@given(programs(reduction="sum"))
-def test_kl_div_3_shapes_are_repeated_to_their_common_shape(play, program):
+@given(programs(reduction="mean", apart=APART), some.REDUCTIONS)
+def test_kl_div_3_shapes_are_repeated_to_their_common_shape(play, program, reduction):
+    program = program.with_options(reduction=reduction)
     common = some.value_shape(program)
     repeated = {name: some.reshaped(data, lambda t: t.expand(common)) for name, data in program.tensors.items()}
     whole = program.with_tensors(**repeated)
@@ -101,8 +103,12 @@ def test_kl_div_3_shapes_are_repeated_to_their_common_shape(play, program):
     assert play.agree(program, "value", lambda whole: whole.value, whole)
 
 
-@given(programs(reduction="batchmean", apart=False))
-def test_kl_div_4_batchmean_divides_by_the_length_of_the_first_axis(play, program):
+@given(programs(reduction="batchmean", apart=False), st.sampled_from([False, False, True]))
+def test_kl_div_4_batchmean_divides_by_the_length_of_the_first_axis(play, program, empty):
+    if empty and program.tensors["input"].shape:
+        program = program.with_tensors(
+            **{n: some.reshaped(data, lambda t: t[:0]) for n, data in program.tensors.items()}
+        )
     shape, total = program.tensors["input"].shape, program.with_options(reduction="sum")
     count = shape[0] if shape else 1
 

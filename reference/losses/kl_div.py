@@ -13,8 +13,8 @@ def kl_div(input: Tensor, target: Tensor, *, log_target: bool = False, reduction
     shapes = (tuple(input.shape), tuple(target.shape))
     require(broadcastable(*shapes), "kl_div: the shapes of input and target must broadcast together", shapes)
     never = target == (-torch.inf if log_target else 0)
-    x, y = torch.where(never, 0.0, input), torch.where(never, 1.0, target)
-    loss = torch.exp(y) * (y - x) if log_target else y * (torch.log(y) - x)  # kl_div.1 kl_div.2
+    y = torch.where(never, 1.0, target)  # keeps the slope finite where it is not chosen
+    loss = torch.exp(y) * (y - input) if log_target else y * (torch.log(y) - input)  # kl_div.1 kl_div.2
     loss = torch.where(never, 0.0, loss)  # kl_div.9
     if reduction == "batchmean":
         return loss.sum() / (input.shape[0] if input.dim() else 1)  # kl_div.4
