@@ -93,7 +93,7 @@ def test_kl_div_2_loss_of_logarithms(play, program):
     assert play.agree(program, "value", lambda: torch.where(y == -math.inf, 0.0, y.exp() * (y - x)))
 
 
-@given(programs(reduction="mean", apart=APART), some.REDUCTIONS)
+@given(programs(reduction="mean", apart=APART), some.one_of_these("mean", "mean", "sum"))
 def test_kl_div_3_shapes_are_repeated_to_their_common_shape(play, program, reduction):
     program = program.with_options(reduction=reduction)
     common = some.value_shape(program)
