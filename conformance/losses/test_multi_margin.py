@@ -219,6 +219,11 @@ def test_multi_margin_13_refuses_targets_of_another_shape(play, shapes):
     assert play.refuses(misshapen("multi_margin", shapes))
 
 
+@given(st.sampled_from([((2, 3, 4), (2, 3)), ((2, 2, 3), (2, 2)), ((1, 1, 1), (1, 1))]))
+def test_multi_margin_13_refuses_inputs_of_three_dimensions(play, shapes):
+    assert play.refuses(misshapen("multi_margin", shapes))
+
+
 @given(st.sampled_from([((3,), (1,)), ((1, 3), ())]))
 def test_multi_margin_13_refuses_a_batch_for_one_sample(play, shapes):
     assert play.refuses(misshapen("multi_margin", shapes))
