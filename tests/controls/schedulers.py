@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from tests.controls.clothes import scheduler
+from torchstone.reference.checks import require
 
 
 def step(t, base_lr, *, step_size, gamma):
@@ -79,6 +80,7 @@ def cosine_by_rotation(t, base_lr, *, T_max, eta_min):
 
 def restarts(t, base_lr, *, T_0, T_mult, eta_min):
     """The cycle by subtraction, one after the other, and the sine of what is left of it."""
+    require(0 <= t < math.inf, "cosine_annealing_warm_restarts: epoch must be finite and >= 0", t)
     length = T_0
     while t >= length:
         t, length = t - length, length * T_mult

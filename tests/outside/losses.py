@@ -112,7 +112,7 @@ def an_infinity_of_another_class_counts_as_zero_times_it(right, a):
     if a.input.dim() != 2 or a.reduction == "none":
         return value
     others = a.input.detach().isinf().any() & ~value.detach().isinf()
-    return torch.where(others, value * math.nan, value)
+    return straight(torch.where(others, math.nan, value.detach()), value)
 
 
 @loss("NLLLoss", "validation")
@@ -392,7 +392,7 @@ def the_square_overflows_in_float16(right, a):
     error = (a.input - a.target).detach().abs()
     over = (error < a.beta) & (error * error).isinf()
     each = right(reduction="none")
-    return reduce(torch.where(over, each * math.inf, each), a.reduction)
+    return reduce(straight(torch.where(over, math.inf, each.detach()), each), a.reduction)
 
 
 @loss("SmoothL1Loss", "non-default option")
@@ -400,7 +400,7 @@ def beta_zero_divides_zero_by_zero(right, a):
     if a.beta != 0:
         return right()
     each = right(reduction="none")
-    return reduce(torch.where((a.input == a.target).detach(), each * math.nan, each), a.reduction)
+    return reduce(straight(torch.where(a.input == a.target, math.nan, each.detach()), each), a.reduction)
 
 
 @loss("SmoothL1Loss", "validation")

@@ -129,11 +129,11 @@ class Makings:
 
 
 def beside(name):
-    """What a scheduler needs beside it."""
+    """What a scheduler needs beside it: every other one, and every optimizer."""
     if not name.endswith(("LR", "Restarts", "Plateau", "Scheduler")):
         return {}
-    others = {n: c for n, c in torch_api.names().items() if isinstance(c, type) and issubclass(c, torch_api.Schedule)}
-    return {n: c for n, c in others.items() if n != name} | {"SGD": torch_api.SGD, "Adam": torch_api.Adam}
+    kinds = (torch_api.Schedule, torch_api.Optimizer)
+    return {n: c for n, c in torch_api.names().items() if n != name and isinstance(c, type) and issubclass(c, kinds)}
 
 
 class Slope(torch.autograd.Function):
