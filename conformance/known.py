@@ -12,6 +12,7 @@ import itertools
 import json
 import math
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,9 +42,11 @@ class Deviation:
     backends: tuple[str, ...] = ()
     where: dict[str, Any] = field(default_factory=dict)
 
-    def covers(self, program: Program | None) -> bool:
-        """Whether a failing program is one of those the deviation describes."""
-        return program is not None and (not self.where or _matches(self.where, to_json(program)))
+
+def covered(deviations: Sequence[Deviation], program: Program) -> bool:
+    """Whether a failing program is one of those that deviations describe."""
+    form = to_json(program) if any(deviation.where for deviation in deviations) else None
+    return any(not deviation.where or _matches(deviation.where, form) for deviation in deviations)
 
 
 def read(path: Path) -> list[Deviation]:

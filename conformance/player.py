@@ -14,7 +14,7 @@ from torch import Tensor
 from torchstone.conformance import oracle
 from torchstone.conformance.backend import Backend, Broken, Unsupported
 from torchstone.conformance.judge import KNOWN, RUNS, Judge, Verdict
-from torchstone.conformance.known import Deviation
+from torchstone.conformance.known import Deviation, covered
 from torchstone.conformance.program import Program, stems
 from torchstone.conformance.trace import Trace
 from torchstone.conformance.variants import Variant
@@ -158,7 +158,7 @@ class Player:
 
     def _covered(self, program: Program) -> bool:
         """Whether a declared deviation says that this program fails."""
-        return any(deviation.covers(program) for deviation in self.known)
+        return covered(self.known, program)
 
     def _runs(self, program: Program) -> int:
         return KNOWN if self._covered(program) else RUNS

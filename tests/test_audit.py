@@ -1,14 +1,15 @@
 """The audit: mutants are made, noticed and told apart from what is correct."""
 
 import json
+import re
 import sys
 
 import pytest
 
 from tests.test_command import torchstone
-from torchstone.conformance import variants
+from torchstone.conformance import detection, variants
 from torchstone.conformance.backends import reference
-from torchstone.conformance.clauses import component, components
+from torchstone.conformance.clauses import clauses, component, components, pages
 from torchstone.conformance.judge import Judge
 from torchstone.conformance.program import Group, OptimizerProgram, Step, TensorData
 from torchstone.conformance.variants import operators
@@ -71,9 +72,52 @@ def test_mutants_differ_from_the_reference_and_from_each_other(page):
         compile(source, file, "exec")
 
 
+def test_a_written_variant_breaks_every_clause_that_can_be_tested():
+    broken = {id for page in pages().values() for variant in variants.written(page) for id in variant.breaks}
+    testable = {clause.id for clause in clauses().values() if clause.testable}
+    assert testable == broken
+
+
+@pytest.mark.parametrize("page", pages().values(), ids=lambda page: page.stem)
+def test_written_variants_have_names_and_sources_of_their_own(page):
+    found = variants.written(page)
+    assert len({variant.name for variant in found}) == len(found)
+    assert len({(variant.file, variant.source) for variant in found}) == len(found)
+    assert all(variant.change for variant in found)
+
+
+@pytest.mark.parametrize("page", components(), ids=lambda page: page.stem)
+def test_what_a_page_calls_a_dialect_is_a_variant(page):
+    section = page.text.partition("\n## Dialects\n")[2].partition("\n## ")[0]
+    named = set(re.findall(r"^- `(\w+)`", section, re.MULTILINE))
+    assert named == {variant.name for variant in variants.written(page) if variant.shipped_by}
+
+
+@pytest.mark.parametrize("page", components(), ids=lambda page: page.stem)
+def test_a_mutant_that_is_said_to_compute_the_same_is_made(page):
+    made = {variant.name for variant in operators.mutants(page, f"{page.kind}/{page.stem}.py")}
+    assert set(variants.equivalents(page)) <= made
+    assert all(reason.endswith(".") or len(reason.split()) > 3 for reason in variants.equivalents(page).values())
+
+
+def test_a_written_variant_is_wrongly_judged_where_the_test_of_a_clause_it_breaks_misses_it():
+    killed = {"outcome": "killed", "kind": "written", "missed": []}
+    assert not detection.wrong(killed)
+    assert detection.wrong(killed | {"missed": ["adam.9"]})
+    assert detection.wrong(killed | {"outcome": "survived"})
+    assert detection.wrong(killed | {"kind": "control"})
+
+
+def test_a_test_that_compares_nothing_is_blind():
+    sight = {"clause": "adam.9", "component": "adam", "examples": 12, "dropped": 12, "comparisons": {"float32": 0}}
+    seeing = sight | {"clause": "adam.8", "comparisons": {"float32": 0, "float64": 3}}
+    nothing_to_see = sight | {"clause": "optimizer.31", "examples": 0}
+    assert detection.blind([sight, seeing, nothing_to_see]) == [("adam.9", "adam")]
+
+
 def audit(tmp_path, corpus):
     done = torchstone("audit", f"--corpus={corpus}", f"--out={tmp_path}", "--jobs=1", cwd=tmp_path)
-    return done, json.loads((tmp_path / "audit.json").read_text())
+    return done, json.loads((tmp_path / "audit.json").read_text())["findings"]
 
 
 def test_an_audit_ends_well_where_every_mistake_is_noticed_and_nothing_else(tmp_path):

@@ -50,7 +50,7 @@ def deviation(**where):
     ],
 )
 def test_a_deviation_covers_the_programs_that_have_its_part(where, covered):
-    assert deviation(**where).covers(PROGRAM) is covered
+    assert known.covered([deviation(**where)], PROGRAM) is covered
 
 
 def played(backend, declared, program):
@@ -140,4 +140,4 @@ def test_every_declared_deviation_has_a_clause_a_reason_and_a_program(name):
     for deviation in known.read(path):
         assert deviation.clause in clauses()
         assert deviation.reason.endswith(".")
-        assert deviation.covers(deviation.program)
+        assert known.covered([deviation], deviation.program)
