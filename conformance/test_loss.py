@@ -134,6 +134,14 @@ def test_loss_3_mean_is_the_sum_over_the_count(play, component, data):
 
 
 @given(data=st.data())
+def test_loss_3_mean_of_nothing_is_nan(play, component, data):
+    losses_only(component)
+    program = reduced(taken(batch_of(data, component), []), "mean")
+
+    assert play(dataclasses.replace(program, differentiate=())).value.isnan()
+
+
+@given(data=st.data())
 def test_loss_4_refuses_other_reductions(play, component, data):
     losses_only(component)
     program = of(data, component)

@@ -247,7 +247,8 @@ def tensors_allowed(component: str) -> set[str]:
 @given(MANY, some.BOOLEANS)
 def test_optimizer_18_a_tensor_acts_as_the_number_it_holds(play, component, data, both):
     rates = {"lr": some.TENSOR_RATES}
-    program = data.draw(programs(component, settable=rates, kinds=("step", "set", "reload"), groups=1))
+    kinds = ("step", "step", "set", "reload")
+    program = data.draw(programs(component, settable=rates, kinds=kinds, steps=(3, 8), groups=1))
     allowed = tensors_allowed(component)
 
     def tensor(value: Any) -> Any:

@@ -92,17 +92,14 @@ VARIANTS = (
     ),
     mutant(
         "ignores_the_upstream_gradient",
-        "loss.12 loss.13",
+        "loss.12",
         ("upstream(value.detach()), materialize", "torch.ones_like(value), materialize"),
         component="mse",
     ),
     mutant(
-        "the_upstream_gradient_of_the_first_for_all",
+        "the_size_of_the_upstream_gradient",
         "loss.12",
-        (
-            "upstream(value.detach()), materialize",
-            "upstream(value.detach()).flatten()[:1].sum().expand_as(value), materialize",
-        ),
+        ("upstream(value.detach()), materialize", "upstream(value.detach()).abs(), materialize"),
         component="l1",
     ),
     mutant(
@@ -119,7 +116,7 @@ VARIANTS = (
     ),
     mutant(
         "forgets_the_rest_of_a_vector_of_four",
-        "loss.14 loss.15",
+        "loss.14",
         (
             NONE,
             "whole = loss.numel() if loss.numel() < 4 else loss.numel() // 4 * 4\n"
@@ -152,7 +149,7 @@ VARIANTS = (
     ),
     mutant(
         "an_empty_batch_is_a_zero",
-        "loss.1 loss.17",
+        "loss.17",
         (NONE, "return loss if loss.numel() else loss.sum()"),
         component="l1",
     ),
