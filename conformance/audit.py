@@ -3,6 +3,7 @@
 A *case* is a backend for one component: a mutant, which must be noticed, or a control, which must not.
 """
 
+import functools
 import importlib
 import json
 import signal
@@ -22,12 +23,20 @@ from torchstone.conformance import backend as backends
 from torchstone.conformance import known, results, variants
 from torchstone.conformance.backends.torch_like import TorchLike
 from torchstone.conformance.clauses import clauses, component, pages
+from torchstone.conformance.player import Player
 from torchstone.conformance.session import PLAYER, Session, clause_of, component_of
 from torchstone.conformance.variants import operators
 
 WRITTEN = ("written", "dialect")
 CONTROL_PROGRAMS = 2000  # that must accuse no control
-PATIENCE = 60  # seconds for one test of one case: what takes longer hangs
+SHARED = {  # the files of the reference that belong to no component, and components that use all there is in them
+    "loss": ("loss.py", ("mse", "cross_entropy", "hinge_embedding", "gaussian_nll")),
+    "optimizer": ("optimizer.py", ("sgd", "adam", "asgd", "lbfgs")),
+    "scheduler": ("scheduler.py", ("exponential", "cyclic", "reduce_on_plateau", "chained", "swa_lr")),
+    "average": ("average.py", ("swa",)),
+    "accuracy": ("precision.py", ("adafactor", "cosine_annealing")),
+}
+PATIENCE = 20  # seconds for one program of one test: what takes longer hangs
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Case:
     """A backend that the suite must accuse, or must not."""
 
     id: str
-    component: str  # a stem
+    component: str  # a stem, or that of a general page
     kind: str  # written, dialect, made, corpus or control
     axis: str  # in what it differs
     breaks: tuple[str, ...]
@@ -87,10 +96,12 @@ def cases(stems: Iterable[str], corpus: str | None) -> Iterator[Case]:
         return
     for page in pages().values():
         equivalent = variants.equivalents(page)
-        made = operators.mutants(page, f"{page.kind}/{page.stem}.py") if page.kind else []
+        file = f"{page.kind}/{page.stem}.py" if page.kind else SHARED[page.stem][0] if page.stem in SHARED else ""
+        made = operators.mutants(page, file) if file else []
         for origin, among in (("written", variants.written(page)), ("made", made)):
             for variant in among:
-                if (not wanted or variant.component in wanted) and variant.name not in equivalent:
+                asked = not wanted or wanted.issuperset(witnesses(variant.component))
+                if asked and variant.name not in equivalent:
                     kind = "dialect" if variant.shipped_by else origin
                     axis = clauses()[variant.breaks[0]].section if variant.breaks else "Parameters"
                     said = (variant.id, variant.component, kind, axis, variant.breaks, variant.change)
@@ -108,8 +119,13 @@ def _brought(each: Any) -> Any:
     return TorchLike(each.backend, str(each.id), str(each.id))
 
 
+def witnesses(component: str) -> tuple[str, ...]:
+    """The components whose tests should notice a change: its own, or those that use a shared file."""
+    return SHARED[component][1] if component in SHARED else (component,)
+
+
 class Hang(Exception):
-    """A test took longer than anything honest does."""
+    """A program took longer than anything honest does."""
 
 
 class Audit(Session):
@@ -136,7 +152,8 @@ class Audit(Session):
                 for item in session.items[part::parts]:
                     tell("sight", self.sight(item))
             for case in chosen[part::parts]:
-                tell("finding", self.hunt(case, tests.get(case.component, [])))
+                items = [item for stem in witnesses(case.component) for item in tests.get(stem, [])]
+                tell("finding", self.hunt(case, items))
         session.testsfailed = 0  # that tests fail is what an audit is for
         return True
 
@@ -183,14 +200,23 @@ class Audit(Session):
         self.records, self.problems = [], []
         if hasattr(item.obj, "hypothesis"):
             hypothesis.seed(int(self.config.option.hypothesis_seed) + again)(item.obj)
-        signal.setitimer(signal.ITIMER_REAL, PATIENCE, 1.0)  # again and again: a failing program is played once more
-        try:
-            runtestprotocol(item, nextitem=None, log=True)
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0.0)
+        runtestprotocol(item, nextitem=None, log=True)
         rules = [record.rule or record.place for record in self.records if record.outcome in results.BAD]
         played = sum(counts["programs"] for counts in item.stash[PLAYER].ledger.counts.values())
         return rules + self.problems, played  # a problem: what came out was so odd that the test itself fell over it
+
+    def _judged(self, inner: Any, player: Player) -> Any:
+        """The body of a test, which has to come to its end with each program."""
+
+        @functools.wraps(inner)
+        def ended(*args: Any, **kwargs: Any) -> None:
+            signal.alarm(PATIENCE)
+            try:
+                inner(*args, **kwargs)
+            finally:
+                signal.alarm(0)
+
+        return super()._judged(ended, player)
 
     @staticmethod
     def rank(case: Case, item: Any) -> tuple[bool, bool]:

@@ -248,7 +248,8 @@ def tensors_allowed(component: str) -> set[str]:
 def test_optimizer_18_a_tensor_acts_as_the_number_it_holds(play, component, data, both):
     rates = {"lr": some.TENSOR_RATES}
     kinds = ("step", "step", "set", "reload")
-    program = data.draw(programs(component, settable=rates, kinds=kinds, steps=(3, 8), groups=1))
+    dtypes = st.sampled_from(["float64", "float32", "float64", "bfloat16", "float16"])  # where a rounded option is seen
+    program = data.draw(programs(component, settable=rates, kinds=kinds, steps=(3, 8), groups=1, dtypes=dtypes))
     allowed = tensors_allowed(component)
 
     def tensor(value: Any) -> Any:

@@ -106,6 +106,14 @@ def test_reduce_on_plateau_3_a_relative_bar_is_a_share_of_the_best(play, mode, t
     assert passes_the_bar(play, {**HALVING, "mode": mode, "threshold": threshold, "threshold_mode": "rel"}, best)
 
 
+@given(MODES)
+def test_reduce_on_plateau_3_the_default_is_a_ten_thousandth_of_the_best(play, mode):
+    options = {"mode": mode, "factor": 0.5, "eps": 0.0, "patience": 0}
+
+    assert reductions(play(watching(1.0, better(mode, 1.0, 0.5e-4), **options))) == [2]
+    assert reductions(play(watching(1.0, better(mode, 1.0, 1.5e-4), **options))) == []
+
+
 @given(MODES, THRESHOLDS, BESTS)
 def test_reduce_on_plateau_4_an_absolute_bar_is_an_amount_away(play, mode, threshold, best):
     assert passes_the_bar(play, {**HALVING, "mode": mode, "threshold": threshold}, best)
@@ -160,12 +168,14 @@ def test_reduce_on_plateau_8_only_bad_epochs_in_a_row_count(play, mode, patience
     assert reductions(play(watching(*metrics, mode=mode, **{**HALVING, "patience": patience}))) == expected
 
 
-@given(MODES, st.integers(0, 10))
-def test_reduce_on_plateau_9_the_bad_epoch_after_the_patience_reduces(play, mode, patience):
+@given(MODES, st.one_of(st.none(), st.integers(0, 10)))
+def test_reduce_on_plateau_9_the_bad_epoch_after_the_patience_reduces(play, mode, given):
+    patience = 10 if given is None else given  # 10 is the default
+    options = {name: value for name, value in {**HALVING, "patience": given}.items() if value is not None}
     first, *bad = [1.0] * (patience + 2)
 
-    assert reductions(play(watching(first, *bad[1:], mode=mode, **{**HALVING, "patience": patience}))) == []
-    assert reductions(play(watching(first, *bad, mode=mode, **{**HALVING, "patience": patience}))) == [patience + 2]
+    assert reductions(play(watching(first, *bad[1:], mode=mode, **options))) == []
+    assert reductions(play(watching(first, *bad, mode=mode, **options))) == [patience + 2]
 
 
 @given(MODES, SMALL, st.integers(0, 20))

@@ -141,6 +141,8 @@ def _computing(tree: ast.AST) -> Iterator[ast.expr | ast.stmt]:
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, ast.Import | ast.ImportFrom | ast.JoinedStr | ast.arg | ast.AnnAssign):
             continue
+        if isinstance(child, ast.keyword) and child.arg == "strict":
+            continue  # of zip: it computes nothing
         if isinstance(child, ast.expr | ast.stmt):
             yield child
         if isinstance(child, ast.Call) and ast.unparse(child.func).startswith("require"):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from torchstone.reference.checks import require
-from torchstone.reference.scheduler import finite, whole
+from torchstone.reference.scheduler import each, finite, whole
 
 NAME = "reduce_on_plateau"
 EACH = ("min_lr",)
@@ -34,7 +34,7 @@ def check(
     require(whole(cooldown, 0), f"{NAME}: cooldown must be whole and >= 0", cooldown)  # reduce_on_plateau.26
     require(finite(threshold), f"{NAME}: threshold must be finite and >= 0", threshold)  # reduce_on_plateau.27
     require(finite(eps), f"{NAME}: eps must be finite and >= 0", eps)  # reduce_on_plateau.28
-    require(all(map(finite, floors(min_lr))), f"{NAME}: min_lr must be finite and >= 0", min_lr)  # reduce_on_plateau.29
+    require(each(finite, min_lr), f"{NAME}: min_lr must be finite and >= 0", min_lr)  # reduce_on_plateau.29
 
 
 class State(NamedTuple):
@@ -86,6 +86,6 @@ def lower(lr: Any, floor: Any, factor: Any, eps: Any) -> Any:
     return lowered if float(lr) - float(lowered) >= eps else lr  # reduce_on_plateau.14 reduce_on_plateau.17
 
 
-def floors(min_lr: Any, groups: int = 1) -> list[Any]:
+def floors(min_lr: Any, groups: int) -> list[Any]:
     """The lowest rate of each group, given one number for all or one for each."""
     return list(min_lr) if isinstance(min_lr, list | tuple) else [min_lr] * groups  # reduce_on_plateau.16

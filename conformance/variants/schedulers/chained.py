@@ -36,3 +36,7 @@ VARIANTS = (
         (LOOP, f'{LOOP}\n        if not hasattr(part.rule, "rate"):\n            continue'),
     ),
 )
+
+EQUIVALENT = {
+    "RESUMES = True": "No program gives a chain a `last_epoch`: an option that a component does not have is not tested.",
+}

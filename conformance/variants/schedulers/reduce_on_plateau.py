@@ -108,7 +108,9 @@ VARIANTS = (
     mutant("an_infinite_threshold", ids(27), ("finite(threshold)", "threshold >= 0")),
     mutant("any_eps_but_nan", ids(28), ("finite(eps)", "eps == eps")),
     mutant(
-        "only_the_first_floor_is_checked", ids(29), ("all(map(finite, floors(min_lr)))", "finite(floors(min_lr)[0])")
+        "only_the_first_floor_is_checked",
+        ids(29),
+        ("each(finite, min_lr)", "finite(min_lr[0] if isinstance(min_lr, tuple) else min_lr)"),
     ),
     mutant(
         "as_many_floors_as_one_likes",
@@ -125,3 +127,7 @@ VARIANTS = (
         ),
     ),
 )
+
+EQUIVALENT = {
+    "return lowered, State(state[0], 0, cooldown)": "A reduction is made in a bad epoch, which leaves the best as it is.",
+}

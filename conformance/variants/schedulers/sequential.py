@@ -55,3 +55,10 @@ VARIANTS = (
         (RATE, f'    if not hasattr(schedulers[index].rule, "rate"):\n        return base_lr\n{RATE}'),
     ),
 )
+
+EQUIVALENT = {
+    "SETS = False": "What becomes of a rate that was changed from outside is left open for compositions (scheduler.13).",
+    "listed = ((all(whole(milestone, 0) for milestone in milestones)))": (
+        "The page says what numbers milestones are, and nothing of milestones that are no list."
+    ),
+}
