@@ -43,7 +43,7 @@ def of_group(rule: ModuleType, options: Mapping[str, Any], group: int) -> dict[s
     def own(name: str, option: Any) -> Any:
         if isinstance(option, list | tuple) and name in getattr(rule, "EACH", ()):
             return real(option[group])
-        if isinstance(option, list | tuple) and name == "schedulers":
+        if name == "schedulers":
             return [Part(part.rule, of_group(part.rule, part.options, group)) for part in option]
         return real(option)
 

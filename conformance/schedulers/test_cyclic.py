@@ -1,6 +1,7 @@
 """cyclic: the clauses of spec/schedulers/cyclic.md as properties of a backend."""
 
 import math
+from dataclasses import replace
 
 import torch
 from hypothesis import given
@@ -72,6 +73,13 @@ def test_cyclic_1_rates_are_the_closed_form(play, program):
     assert play.conforms(program)
 
 
+@given(PROGRAMS)
+def test_cyclic_1_goes_up_in_two_thousand_steps_by_default(play, program):
+    options = {name: value for name, value in program.options.items() if name != "step_size_up"}
+
+    assert play.conforms(some.stepped(replace(program, options=options), 3))
+
+
 @given(MODAL, st.integers(0, 3))
 def test_cyclic_2_every_cycle_starts_at_base_lr(play, program, cycles):
     program = some.stepped(program, cycles * total(program))
@@ -124,9 +132,11 @@ def test_cyclic_7_triangular2_halves_the_height_with_every_cycle(play, program, 
     assert play.agree(program, "lr", lambda plain: low + (plain.lr() - low) / 2**cycles, triangular(program))
 
 
-@given(MODAL, st.integers(0, 20), CHOICES["gamma"])
-def test_cyclic_8_exp_range_shrinks_the_height_with_every_step(play, program, t, gamma):
-    program = some.stepped(some.having(program, mode="exp_range", gamma=gamma), t)
+@given(MODAL, st.integers(0, 20), st.one_of(st.none(), CHOICES["gamma"]))
+def test_cyclic_8_exp_range_shrinks_the_height_with_every_step(play, program, t, given):
+    options = {name: value for name, value in program.options.items() if name != "gamma"}
+    options |= {"mode": "exp_range"} if given is None else {"mode": "exp_range", "gamma": given}
+    program, gamma = some.stepped(replace(program, options=options), t), 1.0 if given is None else given
     low = of_groups(program, "base_lr")
 
     assert play.agree(program, "lr", lambda plain: low + (plain.lr() - low) * gamma**t, triangular(program))

@@ -154,3 +154,7 @@ VARIANTS = (
         component="l1",
     ),
 )
+
+EQUIVALENT = {
+    "floating = any(((tensor.is_floating_point())) for tensor in tensors)": "Programs hold no complex tensors (l1.10).",
+}

@@ -64,14 +64,14 @@ def annealed(
     last: Any,
     *,
     total_steps: int | None,
-    epochs: int | None,
-    steps_per_epoch: int | None,
+    epochs: Any,
+    steps_per_epoch: Any,
     pct_start: Any,
     anneal_strategy: str,
     three_phase: bool,
     **_: Any,
 ) -> Any:
-    total = total_steps or (epochs or 0) * (steps_per_epoch or 0)  # one_cycle.7 one_cycle.8
+    total = total_steps or epochs * steps_per_epoch  # one_cycle.7 one_cycle.8
     require(t <= total, "one_cycle: a step must not go beyond total_steps", t)  # one_cycle.11
     t = min(t, total - 1)  # one_cycle.10
     top, end = float(pct_start) * total - 1, total - 1.0

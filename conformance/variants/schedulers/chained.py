@@ -38,5 +38,5 @@ VARIANTS = (
 )
 
 EQUIVALENT = {
-    "RESUMES = True": "No program gives a chain a `last_epoch`: an option that a component does not have is not tested.",
+    "RESUMES = True": "No program gives a chain a `last_epoch`: an option that it does not have is not tested.",
 }

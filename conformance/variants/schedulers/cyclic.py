@@ -88,3 +88,10 @@ VARIANTS = (
         ("each(share, max_momentum)", "each(lambda it: not (it < 0 or it > 1), max_momentum)"),
     ),
 )
+
+EQUIVALENT = {
+    "SETS = False": "Every rate comes from options: no base rate leads to a changed one.",
+    "h = x * total / step_size_up if t % total < step_size_up else (1 - x) * total / down": (
+        "At the top, where the comparisons differ, both lines have the height 1."
+    ),
+}

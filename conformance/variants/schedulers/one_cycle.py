@@ -33,14 +33,11 @@ VARIANTS = (
         "one_cycle.6",
         ("(top, 2 * top, *second), (2 * top, end,", "(top, 2 * top + 1, *second), (2 * top + 1, end,"),
     ),
-    mutant("epochs_and_steps", "one_cycle.7", ("(epochs or 0) * (", "(epochs or 0) + (")),
+    mutant("epochs_and_steps", "one_cycle.7", ("epochs * steps_per_epoch", "epochs + steps_per_epoch")),
     mutant(
         "epochs_come_first",
         "one_cycle.8",
-        (
-            "total_steps or (epochs or 0) * (steps_per_epoch or 0)",
-            "(epochs or 0) * (steps_per_epoch or 0) or total_steps or 0",
-        ),
+        ("total_steps or epochs * steps_per_epoch", "(epochs or 0) * (steps_per_epoch or 0) or total_steps or 0"),
     ),
     mutant(
         "never_below_a_floor",
@@ -97,3 +94,7 @@ VARIANTS = (
         ("each(share, max_momentum)", "each(lambda it: not (it < 0 or it > 1), max_momentum)"),
     ),
 )
+
+EQUIVALENT = {
+    "SETS = False": "Every rate comes from `max_lr`: no base rate leads to a changed one.",
+}

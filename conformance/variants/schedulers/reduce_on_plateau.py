@@ -129,5 +129,5 @@ VARIANTS = (
 )
 
 EQUIVALENT = {
-    "return lowered, State(state[0], 0, cooldown)": "A reduction is made in a bad epoch, which leaves the best as it is.",
+    "return lowered, State(state[0], 0, cooldown)": "A reduction is made in a bad epoch, which leaves the best.",
 }

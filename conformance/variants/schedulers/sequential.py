@@ -57,7 +57,7 @@ VARIANTS = (
 )
 
 EQUIVALENT = {
-    "SETS = False": "What becomes of a rate that was changed from outside is left open for compositions (scheduler.13).",
+    "SETS = False": "What becomes of a rate changed from outside is left open for compositions (scheduler.13).",
     "listed = ((all(whole(milestone, 0) for milestone in milestones)))": (
         "The page says what numbers milestones are, and nothing of milestones that are no list."
     ),
