@@ -197,13 +197,6 @@ VARIANTS = (
         component="adam",
     ),
     mutant(
-        "tensors_in_float32",
-        "optimizer.18",
-        ("return option.item() if", "return option.float().item() if"),
-        file=TORCH_API,
-        component="adam",
-    ),
-    mutant(
         "only_the_first_of_a_pair",
         "optimizer.18",
         ("return tuple(map(plain, option))", "return (plain(option[0]), 0.999, *option[2:])"),
