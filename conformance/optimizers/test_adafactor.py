@@ -97,7 +97,7 @@ def test_adafactor_7_the_root_is_at_least_epsilon(play, program):
     assert play.conforms(program)
 
 
-@given(one(numbers, starts=st.sampled_from(["near", "zero", "spread"])))
+@given(one(some.using(numbers, weight_decay=some.ANY_DECAYS), starts=st.sampled_from(["near", "zero", "spread"])))
 def test_adafactor_8_the_step_is_relative_to_the_parameter(play, program):
     assert play.conforms(program)
 
