@@ -39,7 +39,7 @@ STEADY = SETTABLE
 
 CONVEX = (Function("quadratic", (2.0, 1.0)), Function("quadratic", (0.5, -1.0)), Function("hyperbola", (0.5,)))
 OBJECTIVES = (*CONVEX, Function("valley", (10.0,)), Function("wells", (1.0,)), Function("linear", (0.5,)))
-SIZES = (((2,),), ((1,),), ((3,),), ((2, 2), (1,)), ((), (2,)), ((2,), (0,)), ((5,),))
+SIZES = (((2,),), ((1,),), ((3,),), ((2, 2), (1,)), ((), (2,)), ((2,), (0,)), ((5,),), ((2, 3),))
 
 
 def options(draw: some.Draw) -> dict[str, Any]:
@@ -246,6 +246,56 @@ def test_lbfgs_14_the_line_search_never_goes_up(play, program):
 
 @given(problems(some.using(searching, max_iter=1, lr=RATES), CONVEX, steps=(1, 1), dtypes=some.WIDE_DTYPES))
 def test_lbfgs_14_the_length_meets_both_conditions(play, program):
+    assert play.conforms(program)
+
+
+@st.composite
+def searches(draw, cases):
+    """One line search of these: an objective, where it starts from, and the first length."""
+    objective, start, rate = draw(st.sampled_from(cases))
+    dtype = draw(st.sampled_from(["float64", "float32"]))
+    given = {"lr": rate, "max_iter": 1, "max_eval": 25, "tolerance_grad": 0.0, "tolerance_change": 1e-3}
+    group = Group((some.rounded(dtype, (len(start),), start),))
+    return OptimizerProgram("lbfgs", {**given, "line_search_fn": "strong_wolfe"}, (group,), (Minimize(objective),))
+
+
+WIDE, DEEP, LEFT, RIGHT, SHALLOW, BOWL = (
+    *(Function("wells", (width,)) for width in (10.0, 30.0)),
+    *(Function("hyperbola", (center,)) for center in (-2.0, 0.5)),
+    Function("valley", (0.1,)),
+    Function("quadratic", (2.0, 1.0)),
+)
+STEEP_BEYOND = (  # a length is tried at which the slope is as steep the other way
+    *((WIDE, [0.6], 30.0), (DEEP, [0.9], 5.0), (RIGHT, [3.0], 5.0), (RIGHT, [-2.0, -3.1], 0.1)),
+    *((LEFT, [2.1], 2.0), (LEFT, [1.1], 1.0), (LEFT, [1.6, -0.4], 10.0), (LEFT, [1.4, 0.4, -2.2], 10.0)),
+)
+BEYOND_THE_BEST = (  # a better length is found from which the slope points away from the other
+    *((WIDE, [0.6], 30.0), (WIDE, [-0.7], 30.0), (DEEP, [2.6, -2.3, -0.3], 30.0), (RIGHT, [-2.0], 30.0)),
+    *((LEFT, [-0.9, -1.1, -2.1], 30.0), (SHALLOW, [-1.3, 1.3, -2.0], 30.0)),
+)
+NEAR_AN_END = (  # a length near an end is tried once
+    *((WIDE, [-0.4], 3.0), (WIDE, [0.3], 0.3), (RIGHT, [0.3], 30.0), (LEFT, [-1.4], 100.0)),
+    *((SHALLOW, [-1.3], 30.0), (SHALLOW, [3.2], 30.0), (BOWL, [-0.3], 100.0), (BOWL, [0.9], 5.0)),
+)
+
+
+@given(searches(STEEP_BEYOND))
+def test_lbfgs_14_a_slope_may_be_too_steep_upwards(play, program):
+    assert play.conforms(program)
+
+
+@given(searches(BEYOND_THE_BEST))
+def test_lbfgs_15_the_former_best_may_become_the_other(play, program):
+    assert play.conforms(program)
+
+
+@given(searches(STEEP_BEYOND + BEYOND_THE_BEST))
+def test_lbfgs_16_the_cubic_says_where_to_go_on_inwards(play, program):
+    assert play.conforms(program)
+
+
+@given(searches(NEAR_AN_END))
+def test_lbfgs_17_a_length_near_an_end_is_tried_once(play, program):
     assert play.conforms(program)
 
 

@@ -70,3 +70,7 @@ VARIANTS = (
     mutant("epsilon_just_below_zero_passes", "radam.22", ("require(eps >= 0,", "require(eps > -1e-6,")),
     mutant("decay_of_nan_passes", "radam.23", ("require(weight_decay >= 0,", "require(not weight_decay < 0,")),
 )
+
+EQUIVALENT = {
+    "if not rho >= 5:": "the length is 5 exactly for no beta2 that a program has, and rises past it between two steps",
+}
