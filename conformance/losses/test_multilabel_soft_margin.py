@@ -107,6 +107,15 @@ def test_multilabel_soft_margin_3_equal_weights_do_not_cancel(play, program, sca
     assert play.agree(weighted, "value", lambda bare: scale * bare.value, bare)
 
 
+@given(programs(reduction="mean"))
+def test_multilabel_soft_margin_3_mean_divides_by_the_number_of_samples(play, program):
+    tensors = {name: some.reshaped(data, lambda t: torch.stack([t, t])) for name, data in program.tensors.items()}
+    program = program.with_tensors(**tensors)
+    each, count = program.with_options(reduction="none"), math.prod(value_shape(program))
+
+    assert play.agree(program, "value", lambda each: each.value.sum() / count, each)
+
+
 @given(PROGRAMS)
 def test_multilabel_soft_margin_4_more_axes_are_more_samples(play, program):
     def rows(tensor):
