@@ -25,7 +25,7 @@ VARIANTS = (
     ),
     mutant(
         "not_divided_by_beta",
-        "smooth_l1.1 smooth_l1.6 smooth_l1.7 smooth_l1.9",
+        "smooth_l1.1 smooth_l1.6 smooth_l1.9",
         (PARABOLA, "parabola = 0.5 * small * small"),
     ),
     mutant("no_half_of_the_square", "smooth_l1.1 smooth_l1.9", (PARABOLA, PARABOLA.replace("0.5 * ", ""))),
@@ -66,6 +66,11 @@ VARIANTS = (
     mutant(
         "square_before_the_division",
         "smooth_l1.8",
+        (PARABOLA, "parabola = 0.5 * small * small / (beta or 1.0)"),
+    ),
+    mutant(
+        "both_arms_by_a_mask",
+        "smooth_l1.10",
         (SMALL, "small = error"),
         (
             RESULT,
