@@ -469,7 +469,7 @@ def a_variance_below_eps_gets_no_gradient(right, a):
 
 @loss("GaussianNLLLoss", "small effect")
 def eps_is_added_to_the_variance(right, a):
-    return right(var=a.var + torch.where(a.var.detach() >= a.eps, a.eps, 0.0)) if a.var.is_floating_point() else right()
+    return right(var=a.var + (a.var.detach() >= a.eps).to(a.var.dtype) * a.eps)
 
 
 @loss("GaussianNLLLoss", "layout and dtype")

@@ -59,6 +59,7 @@ class Makings:
         base = getattr(torch_api, name)
 
         def made(fault):
+            @functools.wraps(base.rule.update)
             def update(param, grad, state, **options):
                 return fault(base.rule.update, param, grad, state, options)
 
@@ -83,8 +84,8 @@ class Makings:
         base = getattr(torch_api, name)
 
         def made(fault):
-            def rate(t, base_lr, **options):
-                return fault(base.rule.rate, t, base_lr, options)
+            def rate(t, start, /, **options):  # an option may be called base_lr
+                return fault(base.rule.rate, t, start, options)
 
             dressed = type(name, (base,), {"rule": module(base.rule, rate=rate)})
             self.add(fault, name, axis, **{name: dressed}, **beside(name))

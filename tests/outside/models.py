@@ -55,16 +55,9 @@ def an_infinite_norm_is_no_error(right, grads, o):
 
 
 @clip("clip_grad_norm_", "layout and dtype")
-def gradients_of_float16_are_added_in_float16(right, grads, o):
-    if not grads or grads[0].dtype != torch.float16 or o["norm_type"] != 2:
-        return right(grads, **o)
-    total = torch.zeros((), dtype=torch.float16)
-    for grad in grads:
-        for number in grad.reshape(-1):
-            total = total + number * number
-    norm = total.sqrt()
-    share = (o["max_norm"] / (norm + 1e-6)).clamp(max=1.0)
-    return norm, [grad * share for grad in grads]
+def the_norm_of_float16_is_a_bfloat16(right, grads, o):
+    norm, new = right(grads, **o)
+    return norm.bfloat16().half() if norm.dtype == torch.float16 else norm, new
 
 
 @clip("clip_grad_norm_", "value")

@@ -339,11 +339,11 @@ def a_parameter_with_strides_keeps_no_momentum(right, param, grad, state, o):
 
 
 @update("SGD", "layout and dtype")
-def float16_buffers_are_flushed(right, param, grad, state, o):
+def float16_buffers_are_kept_in_bfloat16(right, param, grad, state, o):
     moved, after = right(param, grad, state, **o)
     if param.dtype != torch.float16 or after.b is None:
         return moved, after
-    return moved, type(state)(torch.where(after.b.abs() < 6.2e-5, 0.0, after.b))
+    return moved, type(state)(after.b.bfloat16().half())
 
 
 @whole("SGD", "reload")
@@ -742,18 +742,12 @@ def a_gradient_at_the_tolerance_is_not_small_enough(right, param, grad, state, o
 # Muon, Adafactor, SparseAdam.
 
 
-@update("Muon", "small effect")
-def eps_is_added_to_the_norm(right, param, grad, state, o):
-    _, after = right(param, grad, state, **o)
-    if o["ns_steps"] != 0:
-        return right(param, grad, state, **o)
-    u = o["momentum"] * after.b + (1 - o["momentum"]) * grad if o["nesterov"] else after.b
-    norm = float(torch.linalg.vector_norm(u))
-    if not norm > float(o["eps"]):
-        return right(param, grad, state, **o)
-    still, _ = right(param, grad, state, **changed(o, lr=0.0))
-    moved, _ = right(param, grad, state, **changed(o, weight_decay=0.0))
-    return still * (1 - o["lr"] * o["weight_decay"]) - (param - moved) * (norm / (norm + float(o["eps"]))), after
+@made.rule("Muon", "small effect")
+def eps_is_added_to_the_norm(right):
+    def orthogonalised(u, coefficients, eps, steps):
+        return right.orthogonalised(u, coefficients, float(torch.linalg.vector_norm(u)) + eps, steps)
+
+    return {"orthogonalised": orthogonalised}
 
 
 @update("Muon", "non-default option")
