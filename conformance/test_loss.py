@@ -13,6 +13,7 @@ from torchstone.conformance import strategies as some
 from torchstone.conformance.program import LossProgram, TensorData, is_float
 
 CLASSES = ("nll", "cross_entropy")
+LARGE = 1100  # elements: where vectorised and blocked code runs, and not a multiple of what it takes at once
 FLAGS = st.sampled_from([None, True, False])
 RELAID = st.sampled_from(["transposed", "strided", "contiguous"])
 
@@ -337,6 +338,18 @@ def test_loss_15_a_batch_gives_the_values_of_its_parts(play, component, data):
     rows = list(range(count))[start : start + data.draw(st.sampled_from([1, 2, 3]))]
 
     same(play, taken(program, rows), program, lambda tensor: tensor[rows])
+
+
+@given(data=st.data())
+def test_loss_15_large_batches_are_batches(play, component, data):
+    program = batch_of(data, component)
+    count = some.first(program).shape[0]
+    assume(count)
+    each = max(1, len(some.first(program).data) // count)
+    rows = [row % count for row in range(1 + LARGE // each)]  # each sample many times over: numbers drawn anew are slow
+    large = reduced(everything_of_samples(taken(program, rows)), data.draw(st.sampled_from(["mean", "sum", "none"])))
+
+    assert play.conforms(large)
 
 
 @given(data=st.data())

@@ -130,7 +130,7 @@ class Optimizer(optim.Optimizer):
                 if param.grad is not None:
                     kept = self.state[param]
                     state = self.rule.State(*kept.values()) if kept else self.rule.init(param.detach())
-                    moved, state = self.rule.update(param.detach(), param.grad, state, **options)
+                    moved, state = self.rule.update(param.detach(), param.grad.clone(), state, **options)
                     param.copy_(moved)
                     self.state[param] = {SHOWN.get(name, name): value for name, value in state._asdict().items()}
         return loss

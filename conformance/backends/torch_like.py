@@ -346,6 +346,7 @@ class Run:
         for i, (now, then) in enumerate(zip(given, before, strict=True)):
             if now is not None and then is not None:
                 _unchanged(now, then, f"the gradient of parameter {i}")
+                _overwrite(now)
         return {} if loss is None else {"loss": torch.as_tensor(returned).detach().double()}
 
     def minimize(self, objective: Function) -> Tensors:
@@ -478,6 +479,12 @@ def _seen(model: torch.nn.Module) -> Tensors:
     params, buffers = _tensors(model)
     tensors = {f"average {i}": param.clone() for i, param in enumerate(params)}
     return tensors | {f"buffer {i}": buffer.clone() for i, buffer in enumerate(buffers)}
+
+
+def _overwrite(gradient: Tensor) -> None:
+    """Do with a gradient what a caller may do once the step is made: keep other numbers there."""
+    stored = gradient._values() if gradient.is_sparse else gradient
+    stored.as_strided((stored.untyped_storage().size() // stored.element_size(),), (1,), 0).fill_(torch.nan)
 
 
 def _gradients(value: Tensor, inputs: Tensors, upstream: Tensor) -> Tensors:

@@ -46,7 +46,7 @@ from torchstone.reference.optimizer import minimises
 EVENTS = ("step", "step", "step", "set", "reload", "closure", "add")
 
 
-LENGTHS = (1, 2, 3, 2, 1, 3, 2, 4, 1, 2, 3, 6, 2, 12)
+LENGTHS = (1, 2, 3, 2, 1, 12, 2, 4, 1, 2, 3, 6, 2, 12)
 
 
 COUNTS = (1, 2, 1, 1, 2, 3)
@@ -56,6 +56,9 @@ SHAPES: tuple[tuple[int, ...], ...] = (
     *((1,), (2,), (), (3,), (2, 2), (2, 3), (4,), (1, 3), (5,)),
     *((3, 1, 2), (2,), (3,), (0,), (2, 0, 3), (70,), (2, 17)),
 )
+
+
+LARGE = (1100,)  # where vectorised and blocked code runs, and not a multiple of what it takes at once
 
 
 STARTS = st.sampled_from(["any", "zero", "near", "spread"])
@@ -174,7 +177,7 @@ def optimizer_programs(
     params: int = 2,
     starts: st.SearchStrategy[str] = STARTS,
     spreads: st.SearchStrategy[str] = RANGES,
-    layouts: bool = False,
+    layouts: bool | None = None,
     empties: bool = True,
     shapes: Sequence[tuple[int, ...]] = SHAPES,
     sparse: bool = False,
@@ -184,10 +187,12 @@ def optimizer_programs(
     `options` draws a dict of constructor options; `settable` names those that may change in mid-run. Parameters start
     at zero or tiny as often as at about one, so that an update is seen in full and not under the parameter's own ulp.
     Where gradients are `sparse` they store all of their rows, some, none, or some more than once. A component that
-    minimises has one group, and each step is through a closure.
+    minimises has one group, and each step is through a closure. Where it is not said whether tensors have `layouts`,
+    those of some programs have, and where shapes are not given, a few parameters are large.
     """
     alone = minimises(rule("optimizers", component))
     dtype, spread, start, dice = draw(dtypes), draw(spreads), draw(starts), Dice(draw)
+    layouts = dice.choose((False, False, False, True)) if layouts is None else layouts
     found_shapes: list[tuple[int, ...]] = []
     possible = shapes if empties else [shape for shape in shapes if 0 not in shape]
     vague: list[tuple[Gradient, str]] = []  # tensors whose numbers are not drawn yet, and what they are like
@@ -207,7 +212,8 @@ def optimizer_programs(
         return vague[-1][0]
 
     def param() -> TensorData:
-        found_shapes.append(dice.choose(possible))
+        large = shapes is SHAPES and dice.choose(SELDOM)
+        found_shapes.append(LARGE if large else dice.choose(possible))
         like = dice.choose(("zero", "near", "spread", "zero")) if start == "any" else start
         # The elements of a parameter do not share memory (optimizer.13), so that it is never broadcast.
         return later(found_shapes[-1], like, dice.choose(APART) if layouts else "contiguous")
@@ -254,6 +260,9 @@ def optimizer_programs(
     return _filled(program, vague, _bytes(draw, 2 * min(ELEMENTS, sum(len(data.data) for data, _ in vague))))
 
 
+SELDOM = (*(False,) * 31, True)
+
+
 APART = ("contiguous", "transposed", "strided")
 
 
@@ -287,7 +296,7 @@ def _compatible(defaults: Mapping[str, Any], extra: Mapping[str, Any]) -> bool:
 
 
 def one_parameter(
-    component: str, options: Callable[[Draw], dict[str, Any]], *, steps: tuple[int, int] = (1, 6), **more: Any
+    component: str, options: Callable[[Draw], dict[str, Any]], *, steps: tuple[int, int] = (1, 12), **more: Any
 ) -> st.SearchStrategy[OptimizerProgram]:
     """Programs of one parameter with elements and a few plain steps, each with a gradient."""
     plain = {"kinds": ("step",), "nones": False, "groups": 1, "params": 1, "empties": False}

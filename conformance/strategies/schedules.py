@@ -220,6 +220,17 @@ def training_programs(
     return TrainingProgram(component, {}, groups, chosen, tuple(events))
 
 
+def turned(program: TrainingProgram, by: int) -> TrainingProgram:
+    """The same schedulers, the first `by` of them built last."""
+    count = len(program.schedules)
+    events = [
+        dataclasses.replace(event, index=(event.index - by) % count) if isinstance(event, ScheduleStep) else event
+        for event in program.events
+    ]
+    schedules = (*program.schedules[by:], *program.schedules[:by])
+    return dataclasses.replace(program, schedules=schedules, events=tuple(events))
+
+
 def by_hand(program: TrainingProgram, trace: Trace) -> OptimizerProgram:
     """The same steps of the optimizer without schedulers, with the rates and momenta of the trace set before them."""
 
