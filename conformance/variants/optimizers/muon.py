@@ -25,6 +25,9 @@ VARIANTS = (
         "nesterov_adds_the_whole_gradient", "muon.2", ("momentum * b + (1 - momentum) * grad", "momentum * b + grad")
     ),
     mutant(
+        "not_divided_by_the_norm", "muon.3 muon.10 muon.13", ("u / torch.linalg.vector_norm(u).clamp(min=eps)", "1 * u")
+    ),
+    mutant(
         "each_row_by_its_norm",
         "muon.3 muon.12 muon.13",
         ("torch.linalg.vector_norm(u)", "torch.linalg.vector_norm(u, dim=1, keepdim=True)"),
