@@ -45,13 +45,13 @@ def single(shape, axis):
 
 
 @st.composite
-def programs(draw, *, reduction=None, batch=False, spread=None, plain=some.PLAIN, apart=True, kinds=None):
+def programs(draw, *, reduction=None, batch=False, spread=None, plain=some.PLAIN, apart=True, kinds=KINDS):
     """Means, numbers that are often equal to them, and variances of which some are 0, for each element or for many."""
     draw = some.Choices(draw)
     dtype, whole = draw(some.DTYPES), some.shape(draw, min_dims=int(batch))
     options = {**draw(FULL), **draw(EPSILONS)}
     axis = max(int(batch), draw(AXES))
-    kind = draw(kinds or KINDS) if apart and len(whole) > int(batch) else "whole"
+    kind = draw(kinds) if apart and len(whole) > int(batch) else "whole"
     if kind == "last" and len(whole) > 1 and whole[-2] < 6 and draw(some.BOOLEANS):
         whole = (*whole[:-1], whole[-2])  # a row of variances could be taken for a column
     input = some.tensor(draw, dtype, whole, spread, plain)

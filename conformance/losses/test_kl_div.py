@@ -22,7 +22,7 @@ def programs(draw, *, modes=MODES, reduction=None, batch=False, apart=some.RAREL
     draw = some.Choices(draw)
     dtype, whole, options = draw(some.DTYPES), some.shape(draw, min_dims=int(batch)), draw(modes)
     left, right = whole, whole
-    if apart and not batch and draw(apart):
+    if apart is not False and not batch and draw(apart):
         left, right = some.repeatable_pair(draw, whole)
     elif reduction is None and draw(some.RARELY):
         reduction = "batchmean"
