@@ -421,7 +421,7 @@ def test_ctc_16_refuses_other_shapes(play, changed):
     assert play.refuses(small(**changed))
 
 
-@given(st.sampled_from([3, -1, 100]))
+@given(st.sampled_from([3, -3, -1, 100]))  # -3 would be 0, which is no label here
 def test_ctc_17_refuses_a_blank_that_is_no_class(play, blank):
     assert play.refuses(small().with_options(blank=blank))
 
