@@ -80,6 +80,7 @@ class Sight:
     comparisons: dict[str, int]
     examples: int
     dropped: int  # of the examples: those that `assume` or a filter turned down
+    rule: str  # what it found broken, where nothing is
 
 
 def cases(stems: Iterable[str], corpus: str | None) -> Iterator[Case]:
@@ -159,10 +160,11 @@ class Audit(Session):
 
     def sight(self, item: Any) -> Sight:
         """Play one test on the reference itself, and count what it compared."""
-        self.put(item)
+        rules, _ = self.put(item)
         ledger = item.stash[PLAYER].ledger
         compared = {dtype: counts["comparisons"] for dtype, counts in sorted(ledger.counts.items())}
-        return Sight(clause_of(item), component_of(item), compared, ledger.examples, ledger.dropped)
+        rule = rules[0] if rules else ""
+        return Sight(clause_of(item), component_of(item), compared, ledger.examples, ledger.dropped, rule)
 
     def hunt(self, case: Case, items: list[Any]) -> Finding:
         """Play tests on a case until one fails: first those of the clauses it breaks, then its own, then the rest.

@@ -29,8 +29,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-console = Console()
-errors = Console(stderr=True)
+console = Console(emoji=False)  # `:one:` may be in the name of a backend
+errors = Console(stderr=True, emoji=False)
 
 Profile = enum.StrEnum("Profile", {name: name for name in PROFILES})  # type: ignore[misc]
 QUICK = Profile("quick")

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from torchstone.conformance.clauses import clauses, components, pages
 
-console = Console()
+console = Console(emoji=False)
 
 Finding = dict[str, Any]
 Row = tuple[str, ...]
@@ -73,6 +73,11 @@ def blind(sights: Iterable[Finding]) -> list[Row]:
     return [about for about, compared in seen.items() if not compared]
 
 
+def mistaken(sights: Iterable[Finding]) -> list[Row]:
+    """The tests that accuse the reference itself, or fall over: what they notice says nothing."""
+    return [(sight["clause"], sight["component"], sight["rule"]) for sight in sights if sight["rule"]]
+
+
 def tabled(findings: Sequence[Finding], about: str, names: Iterable[str]) -> list[Row]:
     """A row for each value of one field: how many were played and wrongly judged, and what a kill costs."""
     return [_row(name, [finding for finding in findings if finding[about] == name]) for name in names]
@@ -99,6 +104,9 @@ def show(findings: Sequence[Finding], sights: Sequence[Finding], out: Path) -> i
         console.print("    " + (finding["change"] or finding["rule"]).replace("\n", "\n    "), markup=False)
     for clause, stem in blind(sights):
         console.print(f"[bold red]vacuous[/] the tests of {clause} compare nothing for {stem}", highlight=False)
+    for row in mistaken(sights):
+        console.print(f"[bold red]mistaken[/] {' '.join(row[:2])}", highlight=False)
+        console.print(f"    {row[2]}", markup=False)
     table = Table(header_style="bold", show_footer=True, box=None)
     for title, footer in zip(("component", *HEADINGS), _row("all", findings), strict=True):
         table.add_column(title, footer, justify="left" if title == "component" else "right")
@@ -109,7 +117,7 @@ def show(findings: Sequence[Finding], sights: Sequence[Finding], out: Path) -> i
     share = 1 - mistakes / len(findings) if findings else 0.0
     said = f"{len(findings)} played, {mistakes} wrongly judged ({share:.1%} right)"
     console.print(f"{said}, {len(blind(sights))} tests vacuous: {out / 'audit.json'}", highlight=False)
-    return 1 if mistakes or blind(sights) or not findings else 0
+    return 1 if mistakes or blind(sights) or mistaken(sights) or not findings else 0
 
 
 def page(findings: Sequence[Finding], sights: Sequence[Finding]) -> str:

@@ -111,6 +111,7 @@ def test_a_written_variant_is_wrongly_judged_where_the_test_of_a_clause_it_break
 def test_a_test_that_compares_nothing_is_blind():
     sight = {"clause": "adam.9", "component": "adam", "examples": 12, "dropped": 12, "comparisons": {"float32": 0}}
     seeing = sight | {"clause": "adam.8", "comparisons": {"float32": 0, "float64": 3}}
+    assert detection.mistaken([sight | {"rule": ""}, sight | {"rule": "it fell"}]) == [("adam.9", "adam", "it fell")]
     nothing_to_see = sight | {"clause": "optimizer.31", "examples": 0}
     assert detection.blind([sight, seeing, nothing_to_see]) == [("adam.9", "adam")]
 

@@ -93,9 +93,10 @@ def test_clip_grad_norm_2_infinite_degree_is_the_largest_element(play, program, 
     assert play(with_options(program, norm_type=p)).norm == norm(program)
 
 
-@given(PROGRAMS)
-def test_clip_grad_norm_3_gradients_are_multiplied_by_one_number(play, program):
-    c = program.options["max_norm"]
+@given(PROGRAMS, st.sampled_from([None, 1.05, 0.95, 1.5]))
+def test_clip_grad_norm_3_gradients_are_multiplied_by_one_number(play, program, near):
+    c = program.options["max_norm"] if near is None else near * norm(program).item()
+    program = with_options(program, max_norm=c)
     for i in there(program):
         grad = program.grads[i].torch(torch.float64)
 

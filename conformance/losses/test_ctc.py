@@ -320,6 +320,9 @@ def test_ctc_9_labels_that_do_not_fit(play, program, zeroed):
     if zeroed:
         shape = batch(program).shape
         assert (trace.grad("input").reshape(shape).movedim(1, 0)[never] == 0).all()
+        for reduction in ("mean", "sum"):
+            trace = play(sloped(program).with_options(reduction=reduction))
+            assert (trace.grad("input").reshape(shape).movedim(1, 0)[never] == 0).all()
 
 
 @given(programs())

@@ -12,7 +12,7 @@ from torchstone.conformance.losses.test_l1 import SHAPES_APART, alike, apart, er
 from torchstone.conformance.losses.test_smooth_l1 import JOINTS, LARGE, SCALES, SMALL, moved, of_size, whole_targets
 from torchstone.conformance.program import LossProgram
 
-DELTAS = {"delta": some.one_of_these(0.5, 1.0, 2.0, 0.1, 1e-3, 30.0, 1)}
+DELTAS = {"delta": some.one_of_these(0.5, 1.0, 2.0, 0.1, 1e-3, 30.0, 1, 5.0)}
 NO_DELTA = st.sampled_from([0.0, -1.0, math.nan, -math.inf, -0.0, -1e-12, 0])
 
 

@@ -9,7 +9,7 @@ GROUPS = "        for group in self.groups:\n            for i, grad"
 STEPPED = "group.params[i], group.states[i] = step"
 GIVEN = "if grad is not None:  # optimizer.6"
 NEGATED = "g = -grad if maximize else grad"
-UPDATED = "self.rule.update(param.detach(), param.grad, state, **options)"
+UPDATED = "self.rule.update(param.detach(), param.grad.clone(), state, **options)"
 STEP = "    @torch.no_grad()\n    def step(self, closure"
 
 VARIANTS = (
@@ -134,6 +134,13 @@ VARIANTS = (
             "                    param.copy_(moved)\n                    param.grad.zero_()",
         ),
         file=TORCH_API,
+        component="sgd",
+    ),
+    mutant(
+        "first_average_is_the_gradient_itself",
+        "optimizer.12",
+        ("param.grad.clone()", "param.grad"),
+        file="torch_api.py",
         component="sgd",
     ),
     mutant(
