@@ -1,6 +1,7 @@
 """The clauses of spec/optimizer.md, each over every optimizer."""
 
 import dataclasses
+import functools
 import importlib
 import itertools
 import math
@@ -26,6 +27,7 @@ from torchstone.conformance.program import (
 from torchstone.reference.optimizer import defaults, minimises
 
 MANY = st.data()
+LARGE = 1100  # elements: where vectorised and blocked code runs, and not a multiple of what it takes at once
 WITH_AXES = ((2, 3), (3, 2), (2, 2), (4,), (4, 3), (3, 3), (2, 3, 2))  # so that an order of elements can be mistaken
 
 
@@ -112,6 +114,19 @@ def test_optimizer_4_elements_are_parameters_of_their_own(play, component, data,
     reached = torch.arange(count).reshape(-1, 1) == place % count
 
     assert play.agree(broken, "param 0", lambda plain: plain.param(0).reshape(-1, 1).where(~reached, math.nan), program)
+
+
+@given(MANY)
+def test_optimizer_4_a_large_parameter_is_many_elements(play, component, data):
+    if "act together" in clauses.component(component).text or "sparse" in plain(component):
+        pytest.skip("the elements of a parameter act together, or its gradients are no dense tensors")
+    program = data.draw(programs(component, kinds=("step", "reload"), groups=1, params=1, nones=False, empties=False))
+    column = some.reworked(program, param=some.as_column, grad=some.as_column)
+    rows = torch.arange(LARGE) % some.origin(program).numel()
+    tiled = functools.partial(some.reshaped, change=lambda tensor: tensor[rows])
+    large = some.reworked(column, param=tiled, grad=tiled)
+
+    assert play.agree(large, "param 0", lambda small: small.param(0)[rows], column)
 
 
 @given(MANY)

@@ -58,9 +58,6 @@ SHAPES: tuple[tuple[int, ...], ...] = (
 )
 
 
-LARGE = (1100,)  # where vectorised and blocked code runs, and not a multiple of what it takes at once
-
-
 STARTS = st.sampled_from(["any", "zero", "near", "spread"])
 
 
@@ -188,7 +185,7 @@ def optimizer_programs(
     at zero or tiny as often as at about one, so that an update is seen in full and not under the parameter's own ulp.
     Where gradients are `sparse` they store all of their rows, some, none, or some more than once. A component that
     minimises has one group, and each step is through a closure. Where it is not said whether tensors have `layouts`,
-    those of some programs have, and where shapes are not given, a few parameters are large.
+    those of some programs have.
     """
     alone = minimises(rule("optimizers", component))
     dtype, spread, start, dice = draw(dtypes), draw(spreads), draw(starts), Dice(draw)
@@ -212,8 +209,7 @@ def optimizer_programs(
         return vague[-1][0]
 
     def param() -> TensorData:
-        large = shapes is SHAPES and dice.choose(SELDOM)
-        found_shapes.append(LARGE if large else dice.choose(possible))
+        found_shapes.append(dice.choose(possible))
         like = dice.choose(("zero", "near", "spread", "zero")) if start == "any" else start
         # The elements of a parameter do not share memory (optimizer.13), so that it is never broadcast.
         return later(found_shapes[-1], like, dice.choose(APART) if layouts else "contiguous")
@@ -258,9 +254,6 @@ def optimizer_programs(
     events.append(step(False))
     program = OptimizerProgram(component, defaults, tuple(found), tuple(events))
     return _filled(program, vague, _bytes(draw, 2 * min(ELEMENTS, sum(len(data.data) for data, _ in vague))))
-
-
-SELDOM = (*(False,) * 31, True)
 
 
 APART = ("contiguous", "transposed", "strided")
