@@ -60,6 +60,7 @@ def normalised(logits):
     return dataclasses.replace(x, layout=logits.layout)
 
 
+BEHIND = "log_softmax"  # whose input is what the gradient is specified for (ctc.11)
 PROGRAMS = programs(frames=LONGER)  # too long for alignments to be enumerated
 
 
