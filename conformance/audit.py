@@ -107,9 +107,6 @@ def cases(stems: Iterable[str], corpus: str | None) -> Iterator[Case]:
                     axis = clauses()[variant.breaks[0]].section if variant.breaks else "Parameters"
                     said = (variant.id, variant.component, kind, axis, variant.breaks, variant.change)
                     yield Case(*said, variants.backend(variant))
-                    if variant.shipped_by:  # who says so is right
-                        said = (f"{variant.id} declared", variant.component, "control", "Dialects", (), variant.change)
-                        yield Case(*said, variants.backend(variant, declared=True))
 
 
 def _brought(each: Any) -> Any:

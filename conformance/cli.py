@@ -190,7 +190,10 @@ def audit(
         raise mistake("interrupted: nothing was written", 130) from None
     except subprocess.CalledProcessError:
         raise mistake("a part of the audit did not come to its end; what it says stands above", NONCONFORMING) from None
-    raise typer.Exit(detection.show(*found, out))
+    asked = [f"--component {stem}" for stem in stems] + [f"--corpus {corpus}"] * bool(corpus)
+    asked += [f"--profile {profile}"] * (profile != QUICK) + [f"--seed {seed}"] * (seed != 0)
+    asked += [f"--sample {sample}"] * (sample > 1)
+    raise typer.Exit(detection.show(*found, out, " ".join(["torchstone audit", *asked])))
 
 
 def _importable(name: str) -> bool:

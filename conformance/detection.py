@@ -94,10 +94,10 @@ def _row(name: str, own: Sequence[Finding]) -> Row:
 HEADINGS = ("played", "wrongly judged", "programs to the first kill, median", "seconds, median", "slowest")
 
 
-def show(findings: Sequence[Finding], sights: Sequence[Finding], out: Path) -> int:
+def show(findings: Sequence[Finding], sights: Sequence[Finding], out: Path, command: str) -> int:
     """Write the findings, print what they come to, and give the exit code."""
     (out / "audit.json").write_text(json.dumps({"findings": findings, "sights": sights}, indent=1) + "\n", "utf-8")
-    (out / "audit.md").write_text(page(findings, sights), "utf-8")
+    (out / "audit.md").write_text(page(findings, sights, command), "utf-8")
     for finding in filter(wrong, findings):
         missed = f", and not noticed by {', '.join(finding['missed'])}" if finding["missed"] else ""
         console.print(f"[bold red]{finding['outcome']}[/] {finding['id']}{missed}", highlight=False)
@@ -120,7 +120,7 @@ def show(findings: Sequence[Finding], sights: Sequence[Finding], out: Path) -> i
     return 1 if mistakes or blind(sights) or mistaken(sights) or not findings else 0
 
 
-def page(findings: Sequence[Finding], sights: Sequence[Finding]) -> str:
+def page(findings: Sequence[Finding], sights: Sequence[Finding], command: str) -> str:
     """The findings as a page of the docs, with the matrix of clauses and written variants."""
     from torchstone.conformance import variants
 
@@ -133,7 +133,7 @@ def page(findings: Sequence[Finding], sights: Sequence[Finding]) -> str:
     )
     same = [(each.stem, *pair) for each in pages().values() for pair in variants.equivalents(each).items()]
     sections = [
-        "# What the suite notices\n\n`torchstone audit` wrote this page: the suite played against faulty copies of the "
+        f"# What the suite notices\n\n`{command}` wrote this page: the suite played against faulty copies of the "
         "reference, and\nagainst correct components that compute by another route. *Written* variants are mistakes "
         "that people make and\n*dialects* what somebody ships; *made* ones come from the source of the reference by "
         "rules, and *controls* are correct.\nA written variant is wrongly judged where the tests of a clause that it "
@@ -142,6 +142,7 @@ def page(findings: Sequence[Finding], sights: Sequence[Finding]) -> str:
         _section("By what is wrong", ("axis", *HEADINGS), tabled(findings, "axis", axes)),
         _section("By component", ("component", *HEADINGS), tabled(findings, "component", stems)),
         _section("Not noticed", ("variant", "breaks", "not noticed by"), _each(findings, wrong, _miss)),
+        _section("Tests that accuse the reference itself", ("clause", "component", "where"), mistaken(sights)),
         _section("Tests that compare nothing", ("clause", "component"), blind(sights)),
         _section(
             "Tests that turn down more than half of what they draw",

@@ -177,18 +177,14 @@ def copied(*chosen: Variant) -> Iterator[str]:
 
 
 @contextmanager
-def backend(variant: Variant, declared: bool = False) -> Iterator[Any]:
+def backend(variant: Variant) -> Iterator[Any]:
     """A backend that plays programs on the variant: in their own dtypes, as the backend `reference` does, or through
-    the reference's torch classes where it is those that differ. It may say itself which dialect it is."""
+    the reference's torch classes where it is those that differ."""
     with copied(variant) as name:
-        played: Any
         if variant.file == TORCH_API:
-            played = TorchLike(importlib.import_module(f"{name}.torch_api"), variant.id, "variant")
+            yield TorchLike(importlib.import_module(f"{name}.torch_api"), variant.id, "variant")
         else:
-            played = _Played(variant.id, importlib.import_module(f"{name}.oracle"))
-        if declared:
-            played.dialects = {variant.component: variant.name}
-        yield played
+            yield _Played(variant.id, importlib.import_module(f"{name}.oracle"))
 
 
 class _Played:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from torchstone.conformance.clauses import Page
+from torchstone.conformance.clauses import Page, clauses
 from torchstone.conformance.variants import Variant, original
 
 Rule = Callable[[ast.AST, Callable[[ast.AST], str]], Iterator[str]]  # a node, how it is written, and what else could be
@@ -117,7 +117,8 @@ def mutants(page: Page, file: str) -> list[Variant]:
             for other in rule(node, lambda part: ast.get_source_segment(source, part) or ""):
                 changed = _replaced(source, node, other)
                 first, last = node.lineno - 1, (node.end_lineno or node.lineno) - len(lines)
-                ids = re.findall(r"[a-z0-9_]+\.\d+", lines[last - 1].partition("#")[2])
+                words = re.findall(r"[a-z0-9_]+\.\d+", lines[last - 1].partition("#")[2])
+                ids = [word for word in words if word in clauses()]
                 name = " ".join(
                     line.partition("  #")[0].strip() for line in (changed.splitlines()[first : last or None])
                 )

@@ -105,6 +105,5 @@ VARIANTS = (
 )
 
 EQUIVALENT = {
-    "other = [m for m, n in zip(given, shape, strict=True) if m != n]": "shapes of two lengths are refused either way",
     "v = torch.where(v <= eps, v - v.detach() + eps, v)": "where the two are equal both are the variance, with slope 1",
 }
