@@ -82,3 +82,8 @@ VARIANTS = (
         ),
     ),
 )
+
+EQUIVALENT = {
+    "kept = log(x) > LEAST": "no number of any dtype has the logarithm -100",
+    "return torch.where(kept, log(torch.where(kept, x, 1.0)), LEAST)": "what stands there is not chosen",
+}

@@ -115,3 +115,11 @@ VARIANTS = (
     mutant("any_margin", "cosine_embedding.15", (MARGIN, "require(margin == margin,")),
     mutant("margin_may_be_nan", "cosine_embedding.15", (MARGIN, "require(not (margin < -1 or margin > 1),")),
 )
+
+EQUIVALENT = {
+    "fits, shape = target.shape == input1.shape[:-1], shapes[1][:-1]": "only the message differs",
+    "fits, shape = target.shape == input1.shape[:-1], shapes[0][:(1)]": "only the message differs",
+    "fits, shape = target.shape == input1.shape[:-1], shapes[0][:-2]": "only the message differs",
+    "top = (x).abs().amax(-1, keepdim=True)": "the scale cancels, in the gradient too",
+    "scale = torch.where(top <= SMALL, SMALL, top)": "where the two are equal either will do",
+}

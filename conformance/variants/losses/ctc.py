@@ -133,3 +133,13 @@ VARIANTS = (
         ("require(not target.is_floating_point(),", "target = target.long()\n    require(True,"),
     ),
 )
+
+EQUIVALENT = {
+    "loss = torch.stack(each) if each else x.mean((0, 2))": "without samples both are empty",
+    "a = ((start) - (x[:0].sum()))": "the sum is that of no frames",
+    "top = (logs).amax(0)": "the shift cancels, in the gradient too",
+    "top = torch.where(top == -torch.inf, 1.0, top)": "minus infinity less any number is minus infinity",
+    "return torch.where(none, -torch.inf, top + torch.log(torch.where(none, 2.0, total)))": (
+        "what stands there is not chosen"
+    ),
+}

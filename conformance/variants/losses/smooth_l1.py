@@ -112,3 +112,10 @@ VARIANTS = (
         ),
     ),
 )
+
+EQUIVALENT = {
+    "small = torch.where(error <= beta, error, 0.0)": "what stands there is not chosen",
+    "small = torch.where(error < beta, error, 1.0)": "what stands there is not chosen",
+    "parabola = 0.5 * small * (small / (((beta))))": "with a beta of zero the parabola is not chosen",
+    "parabola = 0.5 * small * (small / (beta or 2.0))": "with a beta of zero the parabola is not chosen",
+}

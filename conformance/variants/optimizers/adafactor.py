@@ -100,3 +100,11 @@ VARIANTS = (
     mutant("clipping_below_one_passes", "adafactor.23", ("require(d >= 1,", "require(d > 0,")),
     mutant("decay_of_nan_passes", "adafactor.24", ("require(weight_decay >= 0,", "require(not weight_decay < 0,")),
 )
+
+EQUIVALENT = {
+    "zeros = torch.ones_like(param)": "the first step gives what was there before no weight",
+    "return State(t=0, rows=_mean(zeros, (1)), columns=_mean(zeros, -2))": "the last axis of a matrix is its axis 1",
+    "theta = ((1 - lr * weight_decay) * param)": "without decay it is multiplied by one",
+    "step = (size if size >= eps[1] else eps[1]) * min(lr, 1 / t**0.5)": "where the two are equal either will do",
+    "clipped = u / length if length >= 1 else u": "a division by one changes nothing",
+}

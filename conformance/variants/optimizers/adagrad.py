@@ -72,3 +72,9 @@ VARIANTS = (
     mutant("start_of_nan_passes", "adagrad.21", ("require(start >= 0,", "require(not start < 0,")),
     mutant("epsilon_just_below_zero_passes", "adagrad.22", ("require(eps >= 0,", "require(eps > -1e-6,")),
 )
+
+EQUIVALENT = {
+    "before = (initial_accumulator_value) if state.total is None else state.total": (
+        "a number is added as a tensor of it is"
+    ),
+}

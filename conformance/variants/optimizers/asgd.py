@@ -70,3 +70,12 @@ VARIANTS = (
     mutant("lambd_of_nan_passes", "asgd.18", ("require(lambd >= 0,", "require(not lambd < 0,")),
     mutant("decay_of_nan_passes", "asgd.19", ("require(weight_decay >= 0,", "require(not weight_decay < 0,")),
 )
+
+ALWAYS = "every number is one or the other, and NaN neither"
+
+EQUIVALENT = {
+    'require(alpha <= 1 or alpha > 0, "asgd: alpha must be a number", alpha)': ALWAYS,
+    'require(alpha <= 0 or alpha >= 0, "asgd: alpha must be a number", alpha)': ALWAYS,
+    'require(t0 <= 1 or t0 > 0, "asgd: t0 must be a number", t0)': ALWAYS,
+    'require(t0 <= 0 or t0 >= 0, "asgd: t0 must be a number", t0)': ALWAYS,
+}
