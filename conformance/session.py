@@ -29,6 +29,7 @@ GENERAL = {
     "average": "averages",
 }
 PACKAGE = "torchstone.conformance"
+EXAMPLES = "accuracy.7"  # the numbers of a page are not those of its dialects
 
 
 class Session:
@@ -179,7 +180,7 @@ class Session:
             about = (clause_of(node), component_of(node))
             known = [each for each in self.known if (each.clause, each.component) == about]
             dialect = self.dialects.get(about[1])
-            dialect = dialect if dialect and about[0] in dialect.breaks else None
+            dialect = dialect if dialect and about[0] in (*dialect.breaks, EXAMPLES) else None
             node.stash[PLAYER] = Player(self.backend, known, self.replayed, self.reference, dialect)
 
     # What is recorded.

@@ -5,19 +5,19 @@ from torchstone.conformance.variants import dialect, mutant
 VARIANTS = (
     dialect(
         "eps_hat",
-        "adam.9 adam.10 adam.11 adam.16",
+        "adam.9 adam.10 adam.11 adam.14 adam.16",
         ("m_hat / (v_hat.sqrt() + eps)", "m_hat / (v_hat.sqrt() + eps / (1 - beta2**t) ** 0.5)"),
         shipped_by="TensorFlow and Keras, after the remark below algorithm 1 of the paper",
     ),
     dialect(
         "eps_in_root",
-        "adam.9 adam.10 adam.11 adam.12",
+        "adam.9 adam.10 adam.11 adam.12 adam.14",
         ("(v_hat.sqrt() + eps)", "(v_hat + eps).sqrt()"),
         shipped_by="Optax, as eps_root",
     ),
     dialect(
         "uncorrected",
-        "adam.6 adam.7 adam.10 adam.11 adam.16",
+        "adam.6 adam.7 adam.10 adam.11 adam.14 adam.16",
         ("m / (1 - beta1**t)", "m"),
         ("(v_max if amsgrad else v) / (1 - beta2**t)", "v_max if amsgrad else v"),
         shipped_by="MLX by default",
