@@ -259,7 +259,7 @@ class Judge:
         except KeyError:
             return False
         both: list[tuple[Spread, slice]] = [(budget, slice(None))] * 2
-        return _compare(one, _flat(two), both, RUNS).outcome != "fail"
+        return _compare(one, _flat(two), both, KNOWN).outcome != "fail"
 
     def refuses(self, program: Program, trace: Trace, after: int = 0) -> Verdict:
         """Did the trace end in a refusal, at the construction or at the event number `after`?"""

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.resources import files
@@ -150,7 +150,7 @@ class _Copy(MetaPathFinder, Loader):
         text = text.replace(REFERENCE, self.name)
         if self.root / "precision.py" not in self.changed:
             text = text.replace(f"{self.name}.precision", f"{REFERENCE}.precision")
-        exec(compile(text, str(file), "exec"), module.__dict__)
+        exec(_compiled(text, str(file)), module.__dict__)
 
     def file(self, fullname: str) -> Path:
         if fullname == f"{self.name}.oracle":
@@ -159,13 +159,16 @@ class _Copy(MetaPathFinder, Loader):
         return place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
 
 
-_numbers = itertools.count()
+@lru_cache(512)
+def _compiled(text: str, file: str) -> Any:
+    return compile(text, file, "exec")
 
 
 @contextmanager
 def copied(*chosen: Variant) -> Iterator[str]:
     """The name under which the reference can be imported with these files changed, and `oracle` beside it."""
-    name = f"torchstone_variant_{next(_numbers)}"
+    taken = {finder.name for finder in sys.meta_path if isinstance(finder, _Copy)}
+    name = next(f"torchstone_variant_{n}" for n in itertools.count() if f"torchstone_variant_{n}" not in taken)
     finder = _Copy(name, chosen)
     sys.meta_path.insert(0, finder)
     try:
