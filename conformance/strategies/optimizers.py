@@ -46,7 +46,7 @@ from torchstone.reference.optimizer import minimises
 EVENTS = ("step", "step", "step", "set", "reload", "closure", "add")
 
 
-LENGTHS = (1, 2, 3, 2, 1, 12, 2, 4, 1, 2, 3, 6, 2, 12)
+LENGTHS = (1, 2, 3, 2, 1, 3, 2, 4, 1, 2, 3, 6, 2, 12)
 
 
 COUNTS = (1, 2, 1, 1, 2, 3)
@@ -289,7 +289,7 @@ def _compatible(defaults: Mapping[str, Any], extra: Mapping[str, Any]) -> bool:
 
 
 def one_parameter(
-    component: str, options: Callable[[Draw], dict[str, Any]], *, steps: tuple[int, int] = (1, 12), **more: Any
+    component: str, options: Callable[[Draw], dict[str, Any]], *, steps: tuple[int, int] = (1, 6), **more: Any
 ) -> st.SearchStrategy[OptimizerProgram]:
     """Programs of one parameter with elements and a few plain steps, each with a gradient."""
     plain = {"kinds": ("step",), "nones": False, "groups": 1, "params": 1, "empties": False}
