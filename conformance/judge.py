@@ -241,25 +241,22 @@ class Judge:
         self.judge_seconds += perf_counter() - start
         return verdict
 
-    def alike(self, program: Program, trace: Trace, other: Trace) -> bool:
+    def alike(self, program: Program, trace: Trace, other: Trace) -> Verdict:
         """Do two traces agree, whatever the reference says: each within its budget of what both may have meant?"""
         budget = self.budget(program)
         if [_shape(entry) for entry in trace.entries] != [_shape(entry) for entry in other.entries]:
-            return False
-        same = budget.trace.refusal is None and len(trace.entries) == len(budget.trace.entries)
-        if not same or trace.refusal:  # there is no budget where the reference computes something else or nothing
+            return Verdict("fail", program, rule="the traces differ in form")
+        if budget.trace.refusal or _form(budget, trace, budget.places):  # the reference computes something else
             pairs = zip(trace.entries, other.entries, strict=True)
-            return all(
-                torch.equal(t.nan_to_num(), entry.tensors[name].nan_to_num())
-                for one, entry in pairs
-                for name, t in one.tensors.items()
+            same = all(
+                torch.equal(tensor.nan_to_num(), two.tensors[name].nan_to_num())
+                for one, two in pairs
+                for name, tensor in one.tensors.items()
             )
-        try:
-            one, two = ([t.entries[index].tensors[name] for index, name in budget.places] for t in (trace, other))
-        except KeyError:
-            return False
+            return Verdict("pass" if same else "fail", program)
+        one, two = ([each.entries[index].tensors[name] for index, name in budget.places] for each in (trace, other))
         both: list[tuple[Spread, slice]] = [(budget, slice(None))] * 2
-        return _compare(one, _flat(two), both, KNOWN).outcome != "fail"
+        return _compare(one, _flat(two), both, KNOWN)
 
     def refuses(self, program: Program, trace: Trace, after: int = 0) -> Verdict:
         """Did the trace end in a refusal, at the construction or at the event number `after`?"""
