@@ -7,8 +7,9 @@ import functools
 import importlib
 import json
 import signal
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -23,9 +24,10 @@ from torchstone.conformance import backend as backends
 from torchstone.conformance import known, results, variants
 from torchstone.conformance.backends.torch_like import TorchLike
 from torchstone.conformance.clauses import clauses, component, pages
+from torchstone.conformance.detection import RIGHT
 from torchstone.conformance.player import Player
 from torchstone.conformance.session import PLAYER, Session, clause_of, component_of
-from torchstone.conformance.variants import operators
+from torchstone.conformance.variants import Variant, operators
 
 WRITTEN = ("written", "dialect")
 CONTROL_PROGRAMS = 2000  # that must accuse no control
@@ -36,7 +38,7 @@ SHARED = {  # the files of the reference that belong to no component, and compon
     "average": ("average.py", ("swa",)),
     "accuracy": ("precision.py", ("adafactor", "cosine_annealing")),
 }
-PATIENCE = 20  # seconds for one program of one test: what takes longer hangs
+PATIENCE = 5  # seconds for one program of one test: what takes longer hangs
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Case:
 
     id: str
     component: str  # a stem, or that of a general page
-    kind: str  # written, dialect, made, corpus or control
+    kind: str  # written, dialect, made or corpus; control, or declared: a dialect that says that it is one
     axis: str  # in what it differs
     breaks: tuple[str, ...]
     change: str
@@ -63,7 +65,7 @@ class Finding:
     breaks: tuple[str, ...]
     change: str
     outcome: str  # killed or survived
-    by: tuple[str, ...] = ()  # the clauses whose tests noticed: the first, and those that a written variant names
+    by: tuple[str, ...] = ()  # the clauses whose tests noticed: the first, and those named; of what is right, all
     missed: tuple[str, ...] = ()  # the clauses that a written variant names and whose tests did not
     rule: str = ""
     tests: int = 0
@@ -107,6 +109,16 @@ def cases(stems: Iterable[str], corpus: str | None) -> Iterator[Case]:
                     axis = clauses()[variant.breaks[0]].section if variant.breaks else "Parameters"
                     said = (variant.id, variant.component, kind, axis, variant.breaks, variant.change)
                     yield Case(*said, variants.backend(variant))
+                    if variant.shipped_by and page.kind:
+                        yield Case(f"{variant.id} (declared)", page.stem, "declared", axis, (), "", _declared(variant))
+
+
+@contextmanager
+def _declared(variant: Variant) -> Iterator[Any]:
+    """A backend that computes a dialect, and says so."""
+    with variants.backend(variant) as backend:
+        backend.dialects = {variant.component: variant.name}
+        yield backend
 
 
 def _brought(each: Any) -> Any:
@@ -130,6 +142,10 @@ class Audit(Session):
     """A run of the suite in which every case takes its turn as the backend."""
 
     phases = (Phase.explicit, Phase.generate)  # the first failing program will do
+
+    def __init__(self, config: pytest.Config) -> None:
+        super().__init__(config)
+        self.kills: Counter[tuple[str, str]] = Counter()  # of each test: component and clause
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         option = self.config.getoption
@@ -166,8 +182,8 @@ class Audit(Session):
     def hunt(self, case: Case, items: list[Any]) -> Finding:
         """Play tests on a case until one fails: first those of the clauses it breaks, then its own, then the rest.
 
-        What is written says which clauses it breaks, so a test of each of them has to fail. A control is played again
-        with other seeds until it was asked enough.
+        What is written says which clauses it breaks, so a test of each of them has to fail. What is right has to pass
+        all of them, and a control is played again with other seeds until it was asked enough.
         """
         owed = list(case.breaks) if case.kind in WRITTEN else []
         by: list[str] = []
@@ -180,13 +196,14 @@ class Audit(Session):
             while not by and (not again or (case.kind == "control" and 0 < programs < CONTROL_PROGRAMS)):
                 for item in sorted(items, key=lambda item: self.rank(case, item)):
                     clause = clause_of(item)
-                    if by and clause not in owed:
+                    if by and clause not in owed and case.kind not in RIGHT:
                         continue
                     rules, played = self.put(item, again)
                     tests, programs = tests + 1, programs + played
                     if rules:
                         rule, spent = rule or rules[0], spent if by else (tests, programs, perf_counter() - start)
                         by.append(clause)
+                        self.kills[component_of(item), clause] += 1
                         owed = [each for each in owed if each != clause]
                 again += 1
         told = (case.id, case.component, case.kind, case.axis, case.breaks, case.change)
@@ -217,9 +234,11 @@ class Audit(Session):
 
         return super()._judged(ended, player)
 
-    @staticmethod
-    def rank(case: Case, item: Any) -> tuple[bool, bool]:
-        return clause_of(item) not in case.breaks, clause_of(item).partition(".")[0] != case.component
+    def rank(self, case: Case, item: Any) -> tuple[bool, bool, int]:
+        """Tests that should notice come first, and among the others those that noticed most so far."""
+        clause = clause_of(item)
+        noticed = self.kills[component_of(item), clause]
+        return clause not in case.breaks, clause.partition(".")[0] != case.component, -noticed
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """There are no results of a run to write."""

@@ -5,6 +5,7 @@ import enum
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 from importlib.resources import files
@@ -53,6 +54,7 @@ def version(show: Annotated[bool, typer.Option("--version", help="Print the vers
     if show:
         console.print(f"torchstone {__version__}", highlight=False)
         raise typer.Exit
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # who is told to end ends what it has started, too
 
 
 @app.command()

@@ -20,6 +20,8 @@ console = Console(emoji=False)
 Finding = dict[str, Any]
 Row = tuple[str, ...]
 
+RIGHT = ("control", "declared")  # the kinds of findings about what no test may accuse
+
 
 def gather(commands: Sequence[Sequence[str]], out: Path) -> tuple[list[Finding], list[Finding]]:
     """Run the parts of an audit side by side, and read what they write: the findings, in the order of the cases'
@@ -61,7 +63,7 @@ def _read(parts: Sequence[Path], what: str) -> list[Finding]:
 
 def wrong(finding: Finding) -> bool:
     """A mistake that nothing noticed, or not the test of a clause it breaks, or a correct component accused."""
-    return bool((finding["outcome"] == "killed") == (finding["kind"] == "control") or finding["missed"])
+    return bool((finding["outcome"] == "killed") == (finding["kind"] in RIGHT) or finding["missed"])
 
 
 def blind(sights: Iterable[Finding]) -> list[Row]:
@@ -99,8 +101,9 @@ def show(findings: Sequence[Finding], sights: Sequence[Finding], out: Path, comm
     (out / "audit.json").write_text(json.dumps({"findings": findings, "sights": sights}, indent=1) + "\n", "utf-8")
     (out / "audit.md").write_text(page(findings, sights, command), "utf-8")
     for finding in filter(wrong, findings):
+        by = f" by {', '.join(dict.fromkeys(finding['by']))}" if finding["by"] else ""
         missed = f", and not noticed by {', '.join(finding['missed'])}" if finding["missed"] else ""
-        console.print(f"[bold red]{finding['outcome']}[/] {finding['id']}{missed}", highlight=False)
+        console.print(f"[bold red]{finding['outcome']}[/] {finding['id']}{by}{missed}", highlight=False)
         console.print("    " + (finding["change"] or finding["rule"]).replace("\n", "\n    "), markup=False)
     for clause, stem in blind(sights):
         console.print(f"[bold red]vacuous[/] the tests of {clause} compare nothing for {stem}", highlight=False)
@@ -136,12 +139,14 @@ def page(findings: Sequence[Finding], sights: Sequence[Finding], command: str) -
         f"# What the suite notices\n\n`{command}` wrote this page: the suite played against faulty copies of the "
         "reference, and\nagainst correct components that compute by another route. *Written* variants are mistakes "
         "that people make and\n*dialects* what somebody ships; *made* ones come from the source of the reference by "
-        "rules, and *controls* are correct.\nA written variant is wrongly judged where the tests of a clause that it "
-        "breaks do not notice it.",
+        "rules. *Controls* are correct, and so are\n*declared* dialects, which say that they are one. A written "
+        "variant is wrongly judged where the tests of a clause that\nit breaks do not notice it.",
         _section("By origin", ("origin", *HEADINGS), tabled(findings, "kind", kinds)),
         _section("By what is wrong", ("axis", *HEADINGS), tabled(findings, "axis", axes)),
         _section("By component", ("component", *HEADINGS), tabled(findings, "component", stems)),
-        _section("Not noticed", ("variant", "breaks", "not noticed by"), _each(findings, wrong, _miss)),
+        _section(
+            "Wrongly judged", ("variant", "breaks", "not noticed by", "accused by"), _each(findings, wrong, _miss)
+        ),
         _section("Tests that accuse the reference itself", ("clause", "component", "where"), mistaken(sights)),
         _section("Tests that compare nothing", ("clause", "component"), blind(sights)),
         _section(
@@ -169,7 +174,9 @@ def _each(findings: Iterable[Finding], those: Callable[[Finding], bool], row: Ca
 
 
 def _miss(finding: Finding) -> Row:
-    return f"`{finding['id']}`", ", ".join(finding["breaks"]), ", ".join(finding["missed"]) or "any test"
+    accused = ", ".join(dict.fromkeys(finding["by"])) if finding["kind"] in RIGHT else ""
+    missed = ", ".join(finding["missed"]) or ("" if accused else "any test")
+    return f"`{finding['id']}`", ", ".join(finding["breaks"]), missed, accused
 
 
 def _code(row: Row) -> Row:

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any, NoReturn
 
 import pytest
+import torch
 from hypothesis import currently_in_test_context, reject
 from torch import Tensor
 
@@ -90,6 +91,11 @@ class Player:
         traces[id(program)] = trace = self._play(program)
         others = [(other, traces[id(other)]) for other in of]
         return self._count(self.judge.agree(program, trace, name, expected, others, after, self._runs(program)))
+
+    def exact(self, program: Program, *dtype: torch.dtype | None) -> Trace:
+        """What the backend is held to, computed in float64 or in another dtype (`oracle.play`)."""
+        trace: Trace = self.judge.reference.play(program, *dtype)
+        return trace
 
     def refuses(self, program: Program, after: int = 0) -> Verdict:
         """Is the program refused: at construction (or, for a loss, at its first use), or at event number `after`?"""

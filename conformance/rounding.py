@@ -51,6 +51,7 @@ class Rounding(TorchDispatchMode):
     def __init__(self, dtype: torch.dtype, run: int) -> None:
         super().__init__()
         self.dtype = dtype
+        self.keeps_subnormals = run % 2 == 1  # some machines do, others flush them to zero
         self.round_to(None)
         self.position = (run * 7919) % _size
 
@@ -60,6 +61,7 @@ class Rounding(TorchDispatchMode):
         self.narrowest = narrowest
         self.unit_roundoff = max(info.eps for info in infos) / 2
         self.tiny = max(info.tiny for info in infos)
+        self.underflow = self.tiny * (self.unit_roundoff if self.keeps_subnormals else 1.0)
         self.largest = min(info.max for info in infos)
 
     @classmethod
@@ -110,22 +112,24 @@ class Rounding(TorchDispatchMode):
         return torch.sparse_coo_tensor(rows, values, sparse.shape, is_coalesced=True, check_invariants=True)
 
     def perturb(self, values: Any, unit: float, name: str, args: tuple[Any, ...]) -> None:
-        """Move, in place, by up to `unit` relatively and by the smallest normal number absolutely, never across zero.
+        """Move, in place, by up to `unit` relatively and by what underflow loses absolutely, never across zero.
 
         What exceeds the largest number of the dtype may become infinite or stay there: half of the runs do each.
         """
         if not values.size:
             return
+        scalars = unit < self.unit_roundoff  # whose dtype is a wider one: nothing of theirs underflows
+        tiny, underflow = (0.0, 0.0) if scalars else (self.tiny, self.underflow)
         if values.size == 1:
             number, error = values.item(), self.noise(1, unit).item()
-            if 16 * self.tiny < abs(number) * unit and abs(number) < self.largest / 2:
+            if 16 * tiny < abs(number) * unit and abs(number) < self.largest / 2:
                 values.fill(number + number * error)  # the common case below, for one number
                 return
         values = values.reshape(1) if values.ndim == 0 else values
         size = np.abs(values)
         relative = self.noise(values.size, unit)
         relative = relative if values.ndim == 1 else relative.reshape(values.shape)
-        if _least(size) * unit > 16 * self.tiny and _most(size) < self.largest / 2:
+        if _least(size) * unit > 16 * tiny and _most(size) < self.largest / 2:
             values += values * relative  # the common case, in few operations
             return
         moves = size > 0  # an exact zero stays one
@@ -133,7 +137,7 @@ class Rounding(TorchDispatchMode):
             self._beyond(size, values, relative, name, args)
             moves &= np.isfinite(size)
             size[~moves] = 0.0
-        size += size * relative + np.copysign(self.tiny, relative)
+        size += relative * (size + underflow / unit)
         np.copyto(values, np.copysign(np.maximum(size, 0.0), values), where=moves)
 
     def _beyond(self, size: Any, values: Any, noise: Any, name: str, args: tuple[Any, ...]) -> None:

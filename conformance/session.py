@@ -42,6 +42,8 @@ class Session:
         torch.set_num_threads(1)
         self.config = config
         self.quiet = config.getoption("--torchstone-quiet")
+        if self.quiet:
+            config.option.tbstyle = "native"  # hypothesis formats each failure, and pytest's styles read the source
         self.backend = backends.load(config.getoption("--backend"))
         device = config.getoption("--torchstone-device")
         if device:

@@ -64,6 +64,22 @@ def test_underflow_is_modelled_by_an_absolute_error():
     assert (moved - data(1e-45, 1e-44)).abs().max() > 0.4 * torch.finfo(torch.float32).tiny or (moved == 0).any()
 
 
+def test_subnormal_numbers_are_kept_in_some_runs_and_flushed_in_others():
+    def run(number):
+        with Rounding(torch.float16, number):
+            return (data(2.0**-24, 1.0) * 1.0)[0].item()
+
+    found = [run(number) for number in range(20)]
+    assert 0.0 in found
+    assert any(2.0**-25 <= number <= 1.5 * 2.0**-24 for number in found)
+
+
+def test_a_scalar_does_not_underflow_where_the_data_do():
+    with Rounding(torch.float16, 0):
+        moved = scalar(torch.tensor(1e-9, dtype=torch.float64)) * 1.0
+    assert 0 < abs(moved.item() - 1e-9) < 1e-24
+
+
 def test_what_is_too_large_is_infinite_in_some_runs_and_finite_in_others():
     def run(number):
         with Rounding(torch.float32, number):

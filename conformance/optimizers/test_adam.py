@@ -26,6 +26,13 @@ def test_adam_1_coupled_decay_is_added_to_the_gradient_first(play, program):
     assert play.conforms(program)
 
 
+@given(
+    some.one_parameter("adam", some.using(some.adam_numbers, weight_decay=some.DECAYS, maximize=True), starts=some.TAME)
+)
+def test_adam_1_decay_is_added_to_what_maximize_negated(play, program):
+    assert play.conforms(program)
+
+
 @given(some.optimizer_programs("adam", some.using(options, weight_decay=some.DECAYS, decoupled_weight_decay=True)))
 def test_adam_2_decoupled_decay_acts_on_the_parameter_alone(play, program):
     assert play.conforms(program)

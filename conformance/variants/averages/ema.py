@@ -5,7 +5,7 @@ from torchstone.conformance.variants import dialect, mutant
 VARIANTS = (
     dialect(
         "debiased",
-        "ema.1 ema.2 ema.4",
+        "ema.1 ema.2 ema.4 ema.5 average.3 average.10",
         (
             "decay * average + (1 - decay) * param",
             "(decay * (1 - decay**n) * average + (1 - decay) * param) / (1 - decay ** (n + 1))",
@@ -14,7 +14,7 @@ VARIANTS = (
     ),
     dialect(
         "warmed_up",
-        "ema.1 ema.2 ema.4",
+        "ema.1 ema.2 ema.4 average.3",
         ("    moved: Tensor", "    decay = min(decay, (1 + n) / (10 + n))\n    moved: Tensor"),
         shipped_by="TensorFlow, as `ExponentialMovingAverage` with `num_updates`",
     ),

@@ -5,7 +5,7 @@ from torchstone.conformance.variants import dialect, mutant
 VARIANTS = (
     dialect(
         "no_epsilon",
-        "clip_grad_norm.3",
+        "clip_grad_norm.3 clip_grad_norm.15",
         ("share = max_norm / (norm + 1e-6)", "share = torch.where(norm < max_norm, 1.0, max_norm / norm)"),
         shipped_by="Optax and TensorFlow",
     ),

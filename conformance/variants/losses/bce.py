@@ -12,18 +12,18 @@ IMPORT = "import fits_into, reduce"
 VARIANTS = (
     dialect(
         "eps_clip",
-        "bce.2 bce.6 bce.9",
+        "bce.1 bce.2 bce.6 bce.7 bce.8 bce.9",
         (LOSS, f"input = input.clamp(1e-7, 1 - 1e-7)\n    {LOSS}"),
         shipped_by="Keras",
     ),
     dialect(
         "torch_gradient",
-        "bce.8",
+        "bce.7 bce.8",
         (
             LOSS,
             "x = input.detach()\n"
-            "    slope = ((x - target) / (x * (1 - x)).clamp(min=1e-12)).detach()\n"
-            f"    {LOSS.replace('input', 'x')} + slope * (input - x)",
+            "    slope = (x - target).double() / (x * (1 - x)).double().clamp(min=1e-12)\n"
+            f"    {LOSS.replace('input', 'x')} + (slope.detach() * (input - x)).to(x.dtype)",
         ),
         shipped_by="torch",
     ),

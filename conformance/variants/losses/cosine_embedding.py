@@ -14,13 +14,13 @@ MARGIN = "require(-1 <= margin <= 1,"
 VARIANTS = (
     dialect(
         "negative_cosine",
-        "cosine_embedding.1",
+        "cosine_embedding.1 cosine_embedding.4 cosine_embedding.7",
         (RESULT, "return reduce(torch.where(target == 1, -cos, apart), reduction)"),
         shipped_by="Keras (CosineSimilarity)",
     ),
     dialect(
         "bounded_norms",
-        "cosine_embedding.3",
+        "cosine_embedding.1 cosine_embedding.2 cosine_embedding.3 cosine_embedding.9 cosine_embedding.10",
         (NORM, "norm = (scale * (((x / scale) ** 2).sum(-1, keepdim=True)) ** 0.5).clamp(min=SMALL)"),
         shipped_by="mlx (cosine_similarity_loss), optax (cosine_distance)",
     ),

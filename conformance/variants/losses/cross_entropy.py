@@ -12,7 +12,7 @@ TOTAL = "torch.where(kept, w[index], 0.0).sum()"
 VARIANTS = (
     dialect(
         "mean_over_samples",
-        "cross_entropy.1 cross_entropy.8 cross_entropy.13",
+        "cross_entropy.1 cross_entropy.8 cross_entropy.13 loss.3 loss.13",
         (PICKED, 'return reduce(picked(log_softmax(x, dim=axis), kept, index, w, "none"), reduction, kept.sum())'),
         (TOTAL, "kept.sum()"),
         shipped_by="Keras (class_weight)",

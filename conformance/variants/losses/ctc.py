@@ -15,19 +15,20 @@ LOG = "return torch.where(none, -torch.inf, top + torch.log(torch.where(none, 1.
 VARIANTS = (
     dialect(
         "mean_over_samples",
-        "ctc.6",
+        "ctc.6 ctc.10",
         (DIVIDED, "loss = loss / 1"),
         shipped_by="TensorFlow (ctc_loss, averaged by its caller)",
     ),
     dialect(
         "logits",
-        "ctc.1 ctc.2",
+        "ctc.1 ctc.2 ctc.4 ctc.11 ctc.12",
         (BATCH, f"input = torch.log_softmax(input, -1)\n    {BATCH}"),
         shipped_by="TensorFlow, optax (ctc_loss)",
     ),
     dialect(
         "last_blank",
-        "ctc.1 ctc.8",
+        "ctc.1 ctc.2 ctc.3 ctc.5 ctc.6 ctc.7 ctc.8 ctc.9 ctc.10 ctc.11 ctc.12 ctc.13 loss.1 loss.2 loss.6 "
+        "loss.7 loss.8 loss.9 loss.10 loss.11 loss.12 loss.13",
         ("blank: int = 0,", "blank: int | None = None,"),
         (BATCH, f"blank = input.shape[-1] - 1 if blank is None else blank\n    {BATCH}"),
         shipped_by="TensorFlow (its older ctc_loss)",

@@ -14,7 +14,7 @@ EPS = "require(eps >= 0,"
 VARIANTS = (
     dialect(
         "log_variance",
-        "gaussian_nll.1 gaussian_nll.3 gaussian_nll.8 gaussian_nll.9",
+        "gaussian_nll.1 gaussian_nll.3 gaussian_nll.7 gaussian_nll.8 gaussian_nll.9 gaussian_nll.10",
         (BOUND, "v = torch.exp(v)"),
         shipped_by="Kendall and Gal (2017)",
     ),

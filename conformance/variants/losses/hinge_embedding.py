@@ -10,13 +10,15 @@ CHECK = "check_floating(input)"
 VARIANTS = (
     dialect(
         "squared",
-        "hinge_embedding.1 hinge_embedding.2 hinge_embedding.3 hinge_embedding.5 hinge_embedding.6",
+        "hinge_embedding.1 hinge_embedding.2 hinge_embedding.3 hinge_embedding.5 hinge_embedding.6 "
+        "hinge_embedding.7 hinge_embedding.8",
         (RESULT, "return reduce(torch.where(target == 1, input, apart) ** 2, reduction)"),
         shipped_by="the paper, optax and TensorFlow Addons (contrastive_loss)",
     ),
     dialect(
         "hinge",
-        "hinge_embedding.1 hinge_embedding.2 hinge_embedding.6",
+        "hinge_embedding.1 hinge_embedding.2 hinge_embedding.4 hinge_embedding.5 hinge_embedding.6 "
+        "hinge_embedding.7 hinge_embedding.8",
         (RESULT, "return reduce(hinge(margin - target * input), reduction)"),
         shipped_by="Keras and mlx (the hinge loss of a classifier)",
     ),

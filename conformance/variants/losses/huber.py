@@ -13,13 +13,13 @@ DELTA = "require(delta > 0,"
 VARIANTS = (
     dialect(
         "smooth_l1",
-        "huber.1 huber.2 huber.4 huber.5 huber.6 huber.9",
+        "huber.1 huber.2 huber.3 huber.4 huber.5 huber.6 huber.9 huber.10",
         (RESULT, "return reduce(torch.where(error <= delta, parabola, line) / delta, reduction)"),
         shipped_by="torch and others, as smooth_l1",
     ),
     dialect(
         "per_row",
-        "huber.1",
+        "huber.1 huber.2 huber.3 huber.5 huber.6 huber.9 huber.10 loss.1 loss.3 loss.13 loss.14 loss.15 loss.17",
         (
             RESULT,
             "loss = torch.where(error <= delta, parabola, line)\n    return reduce(loss.mean(-1) "

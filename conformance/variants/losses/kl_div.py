@@ -13,13 +13,13 @@ FLOATING = "floating = input.is_floating_point() and target.is_floating_point()"
 VARIANTS = (
     dialect(
         "clipped",
-        "kl_div.1 kl_div.6 kl_div.7 kl_div.10",
+        "kl_div.1 kl_div.2 kl_div.5 kl_div.6 kl_div.7 kl_div.8 kl_div.10",
         (SAFE, "input, y = torch.log(input.clamp(1e-7, 1)), target.clamp(1e-7, 1)"),
         shipped_by="Keras",
     ),
     dialect(
         "axis_sum",
-        "kl_div.1 kl_div.2",
+        "kl_div.1 kl_div.2 kl_div.5 kl_div.7 kl_div.8 kl_div.9 kl_div.10 loss.1 loss.3 loss.13 loss.14 loss.15 loss.17",
         (MEAN, "return reduce(loss.sum(-1) if loss.dim() else loss, reduction)"),
         shipped_by="Keras, optax (kl_divergence)",
     ),

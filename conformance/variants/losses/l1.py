@@ -10,7 +10,7 @@ CHECK = "check_floating(input, target)"
 VARIANTS = (
     dialect(
         "per_row",
-        "l1.1",
+        "l1.1 l1.6 l1.8 l1.9 loss.1 loss.3 loss.13 loss.14 loss.15 loss.17",
         (RESULT, "loss = (input - target).abs()\n    return reduce(loss.mean(-1) if loss.dim() else loss, reduction)"),
         shipped_by="Keras",
     ),

@@ -11,7 +11,7 @@ REQUIRE = "from torchstone.reference.loss import check_floating\n"
 VARIANTS = (
     dialect(
         "log_of_softmax",
-        "log_softmax.5",
+        "log_softmax.5 log_softmax.10 log_softmax.11",
         (RESULT, "return torch.log(torch.exp(x) / torch.exp(x).sum(axis, keepdim=True))"),
         shipped_by="models that end in softmax, whose caller takes the logarithm",
     ),

@@ -10,7 +10,7 @@ CHECK = "check_floating(input1, input2)"
 VARIANTS = (
     dialect(
         "logistic",
-        "margin_ranking.1 margin_ranking.4 margin_ranking.5 margin_ranking.6 margin_ranking.7",
+        "margin_ranking.1 margin_ranking.4 margin_ranking.5 margin_ranking.6 margin_ranking.7 margin_ranking.8",
         TORCH,
         (RESULT, "return reduce(torch.log1p(torch.exp(-target * (input1 - input2))), reduction)"),
         shipped_by="RankNet",

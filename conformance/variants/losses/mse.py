@@ -10,13 +10,13 @@ CHECK = "check_floating(input, target)"
 VARIANTS = (
     dialect(
         "half",
-        "mse.1 mse.7 mse.9",
+        "mse.1 mse.3 mse.7 mse.8 mse.9 mse.10",
         (RESULT, "return reduce(0.5 * (input - target) ** 2, reduction)"),
         shipped_by="optax (l2_loss)",
     ),
     dialect(
         "per_row",
-        "mse.1",
+        "mse.1 mse.7 mse.8 mse.10 loss.1 loss.3 loss.13 loss.14 loss.15 loss.17",
         (RESULT, "loss = (input - target) ** 2\n    return reduce(loss.mean(-1) if loss.dim() else loss, reduction)"),
         shipped_by="Keras",
     ),

@@ -13,7 +13,7 @@ SOFTPLUS = "from torchstone.reference.losses.bce_with_logits import softplus\n"
 VARIANTS = (
     dialect(
         "sum_over_classes",
-        "multilabel_soft_margin.1 multilabel_soft_margin.2 multilabel_soft_margin.8",
+        "multilabel_soft_margin.1 multilabel_soft_margin.2 multilabel_soft_margin.8 multilabel_soft_margin.9",
         (RESULT, "return reduce(loss.sum(-1), reduction)"),
         shipped_by="optax (sigmoid_binary_cross_entropy, summed by its caller)",
     ),

@@ -11,7 +11,7 @@ LOSS = "loss = torch.where(kept, -w * x, 0.0)"
 VARIANTS = (
     dialect(
         "mean_over_samples",
-        "nll.4 nll.6 nll.15",
+        "nll.4 nll.6 nll.15 loss.3 loss.13",
         (MEAN, "return reduce(loss, reduction, kept.sum())"),
         shipped_by="Keras (class_weight)",
     ),

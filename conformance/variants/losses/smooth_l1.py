@@ -13,13 +13,13 @@ BETA = "require(beta >= 0,"
 VARIANTS = (
     dialect(
         "huber",
-        "smooth_l1.1 smooth_l1.2 smooth_l1.6 smooth_l1.7 smooth_l1.9",
+        "smooth_l1.1 smooth_l1.2 smooth_l1.3 smooth_l1.6 smooth_l1.7 smooth_l1.8 smooth_l1.9 smooth_l1.10",
         (RESULT, "return reduce(torch.where(error < beta, parabola, line) * beta, reduction)"),
         shipped_by="PaddlePaddle (smooth_l1_loss), unless it is told is_huber=False",
     ),
     dialect(
         "sigma",
-        "smooth_l1.1 smooth_l1.2 smooth_l1.6 smooth_l1.9",
+        "smooth_l1.1 smooth_l1.2 smooth_l1.3 smooth_l1.6 smooth_l1.7 smooth_l1.8 smooth_l1.9",
         (ERROR, f"beta = 1 / beta**2 if beta else float('inf')\n    {ERROR}"),
         shipped_by="MXNet, and Girshick's own code",
     ),

@@ -10,7 +10,7 @@ CHECK = "check_floating(input)"
 VARIANTS = (
     dialect(
         "bits",
-        "soft_margin.1 soft_margin.3 soft_margin.5 soft_margin.6",
+        "soft_margin.1 soft_margin.2 soft_margin.3 soft_margin.5 soft_margin.6 soft_margin.7",
         (RESULT, "return reduce(softplus(-target * input) / 0.6931471805599453, reduction)"),
         shipped_by="texts that bound the 0-1 loss by it",
     ),

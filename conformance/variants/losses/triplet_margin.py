@@ -15,7 +15,8 @@ ONE = "one = shapes[0] == shapes[1] == shapes[2]"
 VARIANTS = (
     dialect(
         "squared",
-        "triplet_margin.1 triplet_margin.8 triplet_margin.10",
+        "triplet_margin.1 triplet_margin.2 triplet_margin.3 triplet_margin.4 triplet_margin.8 "
+        "triplet_margin.10 triplet_margin.11",
         (RESULT, "return reduce(hinge(near**2 - far**2 + margin), reduction)"),
         shipped_by="FaceNet, after Weinberger and Saul",
     ),

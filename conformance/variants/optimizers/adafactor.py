@@ -14,7 +14,7 @@ VARIANTS = (
     ),
     dialect(
         "rate_of_the_paper",
-        "adafactor.8 adafactor.10 adafactor.12",
+        "adafactor.8 adafactor.10 adafactor.12 optimizer.16",
         ("min(lr, 1 / t**0.5)", "min(1e-2, 1 / t**0.5)"),
         shipped_by="the paper",
     ),

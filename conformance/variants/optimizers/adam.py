@@ -11,7 +11,7 @@ VARIANTS = (
     ),
     dialect(
         "eps_in_root",
-        "adam.9 adam.10 adam.11 adam.12 adam.14",
+        "adam.9 adam.10 adam.11 adam.12 adam.14 adam.16",
         ("(v_hat.sqrt() + eps)", "(v_hat + eps).sqrt()"),
         shipped_by="Optax, as eps_root",
     ),
@@ -24,7 +24,7 @@ VARIANTS = (
     ),
     dialect(
         "amsgrad_corrected",
-        "adam.8",
+        "adam.8 adam.14",
         ("torch.maximum(state.v_max, v) if", "torch.maximum(state.v_max, v / (1 - beta2**t)) if"),
         ("(v_max if amsgrad else v) / (1 - beta2**t)", "v_max if amsgrad else v / (1 - beta2**t)"),
         shipped_by="Optax",

@@ -10,7 +10,7 @@ VARIANTS = (
         ("m_hat / u,", "m_hat / (u + eps),"),
         shipped_by="Keras",
     ),
-    dialect("uncorrected", "adamax.5 adamax.7 adamax.8", ("m / (1 - beta1**t)", "m"), shipped_by="MLX"),
+    dialect("uncorrected", "adamax.5 adamax.7 adamax.8 adamax.9", ("m / (1 - beta1**t)", "m"), shipped_by="MLX"),
     mutant(
         "decay_before_the_gradient_is_negated",
         "adamax.1 adamax.12",

@@ -5,7 +5,7 @@ from torchstone.conformance.variants import dialect, mutant
 VARIANTS = (
     dialect(
         "rate_free_decay",
-        "adamw.1 adamw.9 adamw.10",
+        "adamw.1 adamw.9 adamw.10 optimizer.16",
         ("(1 - lr * weight_decay)", "(1 - weight_decay)"),
         shipped_by="the paper's algorithm, with a schedule multiplier of its own",
     ),

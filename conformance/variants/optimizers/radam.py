@@ -4,7 +4,10 @@ from torchstone.conformance.variants import dialect, mutant
 
 VARIANTS = (
     dialect(
-        "from_four", "radam.8 radam.12 radam.14", ("not rho > 5", "not rho > 4"), shipped_by="the paper's algorithm 2"
+        "from_four",
+        "radam.8 radam.12 radam.14 radam.17",
+        ("not rho > 5", "not rho > 4"),
+        shipped_by="the paper's algorithm 2",
     ),
     dialect(
         "eps_outside_correction",

@@ -18,7 +18,7 @@ VARIANTS = (
     ),
     dialect(
         "square_from_one",
-        "rmsprop.2 rmsprop.9 rmsprop.10",
+        "rmsprop.2 rmsprop.9 rmsprop.10 rmsprop.18",
         ("v=zeros", "v=torch.ones_like(param)"),
         shipped_by="TensorFlow 1",
     ),

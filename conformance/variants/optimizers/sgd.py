@@ -16,7 +16,7 @@ VARIANTS = (
     ),
     dialect(
         "buffer_from_zero",
-        "sgd.3 sgd.10",
+        "sgd.3 sgd.10 sgd.14",
         (
             "g if state.b is None else momentum * state.b + (1 - dampening) * g",
             "(1 - dampening) * g if state.b is None else momentum * state.b + (1 - dampening) * g",

@@ -13,7 +13,7 @@ VARIANTS = (
     ),
     dialect(
         "restarts",
-        "cosine_annealing.3 cosine_annealing.4 cosine_annealing.5 cosine_annealing.9",
+        "cosine_annealing.3 cosine_annealing.4 cosine_annealing.5 cosine_annealing.8 cosine_annealing.9",
         ("t / T_max", "(t % T_max) / T_max"),
         shipped_by="Loshchilov and Hutter 2017, and torch as another component",
     ),

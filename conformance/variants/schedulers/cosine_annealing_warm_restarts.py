@@ -16,7 +16,7 @@ def ids(*numbers: int) -> str:
 VARIANTS = (
     dialect(
         "decaying",
-        ids(1, 2, 4, 5, 8, 11),
+        ids(1, 2, 4, 5, 6, 8, 11),
         (
             "start, length = start + length, length * T_mult",
             "start, length, base_lr = start + length, length * T_mult, base_lr * 0.5",

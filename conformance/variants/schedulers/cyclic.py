@@ -8,7 +8,7 @@ CYCLED = 'if self.options.get("cycle_momentum"):'
 VARIANTS = (
     dialect(
         "clr",
-        "cyclic.11 cyclic.12",
+        "cyclic.11 cyclic.12 scheduler.22",
         (CYCLED, "if False:"),
         shipped_by="the Keras callback by B. Kenstler, since 2017",
         file=SCHEDULER,

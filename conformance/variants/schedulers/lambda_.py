@@ -5,7 +5,7 @@ from torchstone.conformance.variants import dialect, mutant
 VARIANTS = (
     dialect(
         "absolute",
-        "lambda_.1 lambda_.2 lambda_.4 lambda_.5 lambda_.8",
+        "lambda_.1 lambda_.2 lambda_.4 lambda_.5 lambda_.7 lambda_.8 scheduler.7 scheduler.8",
         ("base_lr * lr_lambda(t)", "0 * base_lr + lr_lambda(t)"),
         shipped_by="Optax, MLX and Keras, as `LearningRateScheduler`",
     ),

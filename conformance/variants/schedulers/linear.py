@@ -7,7 +7,7 @@ LINE = "base_lr * (start_factor + (end_factor - start_factor) * t / total_iters)
 VARIANTS = (
     dialect(
         "between_rates",
-        "linear.1 linear.2 linear.3 linear.4 linear.5 linear.7",
+        "linear.1 linear.2 linear.3 linear.4 linear.5 linear.6 linear.7 scheduler.7 scheduler.8 scheduler.13",
         ("return base_lr * end_factor", "return 0 * base_lr + end_factor"),
         ("return base_lr * (start_factor", "return 0 * base_lr + (start_factor"),
         shipped_by="Optax and MLX, as `linear_schedule`",

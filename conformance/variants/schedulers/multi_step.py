@@ -7,7 +7,7 @@ COUNT = "sum(milestone <= t for milestone in milestones)"
 VARIANTS = (
     dialect(
         "strict",
-        "multi_step.1 multi_step.2 multi_step.6",
+        "multi_step.1 multi_step.2 multi_step.3 multi_step.5 multi_step.6",
         ("milestone <= t", "milestone < t"),
         shipped_by="Keras, as `PiecewiseConstantDecay`",
     ),

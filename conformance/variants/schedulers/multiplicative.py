@@ -5,7 +5,7 @@ from torchstone.conformance.variants import dialect, mutant
 VARIANTS = (
     dialect(
         "from_zero",
-        "multiplicative.1 multiplicative.2 multiplicative.3 multiplicative.6",
+        "multiplicative.1 multiplicative.2 multiplicative.3 multiplicative.4 multiplicative.6 multiplicative.7",
         ("range(1, t + 1)", "range(t)"),
         shipped_by="frameworks that call the function before they count the step",
     ),

@@ -9,14 +9,14 @@ ENDS = "float(pct_start) * total - 1, total - 1.0"
 VARIANTS = (
     dialect(
         "paper",
-        "one_cycle.1 one_cycle.2",
+        "one_cycle.1 one_cycle.2 one_cycle.12",
         ("three_phase: bool = False", "three_phase: bool = True"),
         ('anneal_strategy: str = "cos"', 'anneal_strategy: str = "linear"'),
         shipped_by="Smith and Topin 2018",
     ),
     dialect(
         "from_the_largest",
-        "one_cycle.1 one_cycle.2 one_cycle.4 one_cycle.5 one_cycle.6 one_cycle.12",
+        "one_cycle.1 one_cycle.2 one_cycle.4 one_cycle.5 one_cycle.6 one_cycle.12 one_cycle.13 one_cycle.15",
         (ENDS, "float(pct_start) * total, float(total)"),
         shipped_by="Optax, as `cosine_onecycle_schedule` and `linear_onecycle_schedule`",
     ),

@@ -7,7 +7,7 @@ LEFT = "(total_iters - t) / total_iters if t < total_iters else 0.0"
 VARIANTS = (
     dialect(
         "to_an_end",
-        "polynomial.2 polynomial.4 polynomial.8",
+        "polynomial.2 polynomial.4 polynomial.5 polynomial.8 scheduler.7 scheduler.8 scheduler.13",
         ("base_lr * left**power", "(base_lr - 1e-4) * left**power + 1e-4"),
         shipped_by="Keras, as `PolynomialDecay` with its default end, and Optax, as `polynomial_schedule`",
     ),

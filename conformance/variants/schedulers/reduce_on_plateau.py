@@ -13,7 +13,7 @@ def ids(*numbers: int) -> str:
 VARIANTS = (
     dialect(
         "at_patience",
-        ids(9, 10, 11),
+        ids(8, 9, 10, 11, 15, 19),
         ("if bad <= patience:", "if bad < max(patience, 1):"),
         shipped_by="Keras, as `ReduceLROnPlateau`",
     ),

@@ -10,7 +10,7 @@ VARIANTS = (
         "cyclical",
         "swa_lr.3 swa_lr.4",
         (ENDS, "if not anneal_epochs:"),
-        ("real(float(t))", "real(float((t - 1) % anneal_epochs + 1))"),
+        ("real(float(t))", "real(float((t - 1) % anneal_epochs + 1 if t else 0))"),
         shipped_by="Izmailov et al. 2018, section 3.1",
     ),
     mutant("the_other_way_round", "swa_lr.1 swa_lr.2 swa_lr.3", (WAY, "(1 - share) * swa_lr + share * base_lr")),
