@@ -192,7 +192,7 @@ def test_optimizer_11_a_reload_after_every_event_changes_nothing(play, component
 
 @given(MANY)
 def test_optimizer_12_gradients_stay_the_caller_s(play, component, data):
-    program = data.draw(programs(component, kinds=("step", "closure", "step")))
+    program = data.draw(programs(component, kinds=("step", "closure", "step"), steps=(2, 12), nones=False))
     trace = play(program)  # a backend may refuse to go on once a gradient has changed, or show it as it is afterwards
     for entry, event in zip(trace.entries[1:], program.events, strict=True):
         for i, grad in enumerate(getattr(event, "grads", ())):
@@ -224,8 +224,10 @@ def test_optimizer_15_maximize_negates_the_gradient_alone(play, component, data)
     if "maximize" not in defaults(rule("optimizers", component)):
         pytest.skip("there is no maximize")
     program = data.draw(programs(component, kinds=("step", "set", "reload"), groups=1))
-    up = some.reworked(program, options=lambda given: {**given, "maximize": True})
-    down = some.reworked(program, grad=some.times(-1.0), options=lambda given: {**given, "maximize": False})
+    decays = "weight_decay" in defaults(rule("optimizers", component)) and data.draw(some.BOOLEANS)
+    decay = {"weight_decay": 0.1} if decays else {}  # what is not the gradient must not be negated
+    up = some.reworked(program, options=lambda given: {**given, **decay, "maximize": True})
+    down = some.reworked(program, grad=some.times(-1.0), options=lambda given: {**given, **decay, "maximize": False})
 
     assert play.agree(up, "param 0", lambda other: other.param(0), down)
 

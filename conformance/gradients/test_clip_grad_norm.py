@@ -216,7 +216,9 @@ def test_clip_grad_norm_15_the_ends_of_the_domain(play, program):
     none, everything = (with_options(program, max_norm=limit) for limit in (0.0, math.inf))
     assume(play.exact(everything, None).norm.isfinite())
 
-    assert (elements(none, play(none)) == 0).all()
+    for i, grad in enumerate(program.grads):
+        if grad is not None:  # in float16 the 1e-6 underflows: it is rounding that decides if there is a number
+            assert play.agree(none, f"grad {i}", 0.0)
     assert (elements(everything, play(everything)).double() == exact(everything)).all()
 
 

@@ -24,7 +24,7 @@ def clip(
     if error_if_nonfinite:
         rule = "clip_grad_norm: with error_if_nonfinite the norm must be finite"
         require(norm.isfinite(), rule, norm)  # clip_grad_norm.14
-    share = max_norm / (norm + 1e-6)
+    share = torch.full_like(norm, max_norm) / (norm + 1e-6)  # a number over a tensor is its reciprocal, times that
     share = torch.where(share > 1, 1.0, share)  # clip_grad_norm.3 clip_grad_norm.4
     return norm, [grad * share for grad in grads]
 
