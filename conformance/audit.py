@@ -34,7 +34,10 @@ CONTROL_PROGRAMS = 2000  # that must accuse no control
 SHARED = {  # the files of the reference that belong to no component, and components that use all there is in them
     "loss": ("loss.py", ("mse", "cross_entropy", "hinge_embedding", "gaussian_nll")),
     "optimizer": ("optimizer.py", ("sgd", "adam", "asgd", "lbfgs")),
-    "scheduler": ("scheduler.py", ("exponential", "cyclic", "reduce_on_plateau", "chained", "swa_lr")),
+    "scheduler": (
+        "scheduler.py",
+        ("exponential", "cyclic", "reduce_on_plateau", "chained", "swa_lr", "cosine_annealing_warm_restarts"),
+    ),
     "average": ("average.py", ("swa",)),
     "accuracy": ("precision.py", ("adafactor", "cosine_annealing")),
 }
@@ -155,19 +158,20 @@ class Audit(Session):
         for item in session.items:
             tests.setdefault(component_of(item), []).append(item)
         chosen = list(cases(self.only, option("--torchstone-corpus")))[:: option("--torchstone-sample")]
+        own, seen = chosen[part::parts], [] if option("--torchstone-corpus") else session.items[part::parts]
         with (Path(option("--torchstone-out")) / f"audit-{part}.jsonl").open("w") as file:
 
             def tell(what: str, told: Any) -> None:
-                file.write(json.dumps({what: asdict(told)}) + "\n")
+                file.write(json.dumps({what: told}) + "\n")
                 file.flush()
 
-            if not option("--torchstone-corpus"):
-                self.known = []
-                for item in session.items[part::parts]:
-                    tell("sight", self.sight(item))
-            for case in chosen[part::parts]:
+            tell("total", len(seen) + len(own))
+            self.known = []
+            for item in seen:
+                tell("sight", asdict(self.sight(item)))
+            for case in own:
                 items = [item for stem in witnesses(case.component) for item in tests.get(stem, [])]
-                tell("finding", self.hunt(case, items))
+                tell("finding", asdict(self.hunt(case, items)))
         session.testsfailed = 0  # that tests fail is what an audit is for
         return True
 
@@ -234,11 +238,11 @@ class Audit(Session):
 
         return super()._judged(ended, player)
 
-    def rank(self, case: Case, item: Any) -> tuple[bool, bool, int]:
+    def rank(self, case: Case, item: Any) -> tuple[bool, int, bool]:
         """Tests that should notice come first, and among the others those that noticed most so far."""
         clause = clause_of(item)
         noticed = self.kills[component_of(item), clause]
-        return clause not in case.breaks, clause.partition(".")[0] != case.component, -noticed
+        return clause not in case.breaks, -noticed, clause.partition(".")[0] != case.component
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """There are no results of a run to write."""

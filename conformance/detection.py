@@ -33,15 +33,16 @@ def gather(commands: Sequence[Sequence[str]], out: Path) -> tuple[list[Finding],
     for part in parts:
         part.unlink(missing_ok=True)
     started = [subprocess.Popen(command) for command in commands]
-    columns = (*rich.progress.Progress.get_default_columns()[:1], rich.progress.TimeElapsedColumn())
+    columns = (*rich.progress.Progress.get_default_columns(), rich.progress.TimeElapsedColumn())
     try:
         with rich.progress.Progress(*columns, console=console) as bar:
-            task = bar.add_task("audit", total=None)
+            task = bar.add_task("audit: tests, then variants", total=None)
             while any(process.poll() is None for process in started):
-                time.sleep(0.2)
-                found = _read(parts, "finding")
-                missed = sum(finding["outcome"] == "survived" for finding in found)
-                bar.update(task, description=f"audit: {len(found)} variants played, {missed} not noticed")
+                time.sleep(1)
+                texts = [part.read_text("utf-8") for part in parts if part.exists()]
+                totals = [json.loads(text.partition("\n")[0])["total"] for text in texts if "\n" in text]
+                done = sum(text.count("\n") - 1 for text in texts if text)
+                bar.update(task, completed=done, total=sum(totals) if len(totals) == len(parts) else None)
     finally:
         for process in started:
             process.terminate()

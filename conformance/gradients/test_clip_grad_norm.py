@@ -222,9 +222,10 @@ def test_clip_grad_norm_15_the_ends_of_the_domain(play, program):
     assert (elements(everything, play(everything)).double() == exact(everything)).all()
 
 
-@given(PROGRAMS, st.sampled_from([-1.0, -1e-6, -math.inf, math.nan]))
-def test_clip_grad_norm_16_refuses_norms_below_zero(play, program, limit):
-    assert play.refuses(with_options(program, max_norm=limit))
+@given(PROGRAMS)
+def test_clip_grad_norm_16_refuses_norms_below_zero(play, program):
+    for limit in (-1.0, -1e-6, -math.inf, math.nan):
+        assert play.refuses(with_options(program, max_norm=limit))
 
 
 @given(PROGRAMS, st.sampled_from([0.0, -1.0, -2.0, -math.inf, math.nan]))

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from torchstone.conformance import strategies as some
-from torchstone.conformance.program import LossProgram, TensorData
+from torchstone.conformance.program import LossProgram
 
 INSIDE = (0.5, 0.25, 0.75, 0.125)
 # Probabilities so near to 0 that their product with 1 less themselves is below 1e-12, in dtypes that have them.
@@ -71,7 +71,7 @@ def small(component="bce", target="float64", shapes=((2, 2), (2, 2)), dtype="flo
         component,
         options,
         {
-            "input": TensorData(dtype, input, (0.5,) * math.prod(input)),
+            "input": some.rounded(dtype, input, [0.5] * math.prod(input)),
             "target": some.rounded(target, targets, [1] * math.prod(targets)),
         },
     )
@@ -268,3 +268,8 @@ def _fits(shape, whole):
 @given(st.sampled_from(["int64", "int32", "bool"]), st.sampled_from([(2, 2), (3,), ()]))
 def test_bce_14_refuses_targets_of_integers(play, dtype, shape):
     assert play.refuses(small(target=dtype, shapes=(shape, shape)))
+
+
+@given(st.sampled_from(["int64", "int32", "bool"]), st.sampled_from([(2, 2), (3,), ()]))
+def test_bce_14_refuses_inputs_of_integers(play, dtype, shape):
+    assert play.refuses(small(dtype=dtype, shapes=(shape, shape)))

@@ -320,3 +320,8 @@ def test_bce_with_logits_17_refuses_positive_weights_that_do_not_fit(play, shape
 @given(st.sampled_from(["int64", "int32", "bool"]), st.sampled_from([(2, 2), (3,), ()]))
 def test_bce_with_logits_18_refuses_targets_of_integers(play, dtype, shape):
     assert play.refuses(small("bce_with_logits", target=dtype, shapes=(shape, shape)))
+
+
+@given(st.sampled_from(["int64", "int32", "bool"]), st.sampled_from([(2, 2), (3,), ()]))
+def test_bce_with_logits_18_refuses_inputs_of_integers(play, dtype, shape):
+    assert play.refuses(small("bce_with_logits", dtype=dtype, shapes=(shape, shape)))

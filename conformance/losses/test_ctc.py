@@ -181,9 +181,18 @@ def whole(*numbers, shape=None):
     return TensorData("int64", (len(numbers),) if shape is None else shape, numbers)
 
 
+ONE = {"target": whole(1, 2, shape=(1, 2)), "input_lengths": whole(3), "target_lengths": whole(2)}
+
+
 @given(programs(reduction="none", normal=False))
 def test_ctc_1_sum_over_the_alignments(play, program):
     assert play.agree(valued(without(program, "zero_infinity")), "value", lambda: enumerated(program))
+
+
+@given(PROGRAMS, st.sampled_from([500.0, 100.0, 20.0]))
+def test_ctc_1_improbable_frames_have_a_finite_loss(play, program, less):
+    moved = some.from_torch(program.exact("input") - less, program.dtype)
+    assert play.conforms(valued(program.with_tensors(input=moved)))
 
 
 @given(PROGRAMS)
@@ -403,6 +412,8 @@ def test_ctc_14_refuses_what_is_no_label(play, label, place):
             {"target_lengths": whole(-1, 2)},
             {"target": whole(1, 2)},
             {"target": whole(1, 2, 1, 2)},
+            {"target": whole(1, 2, 2, 1, shape=(2, 2, 1))},
+            {"target": whole(1, shape=()), "target_lengths": whole(1, 0)},
         ]
     )
 )
@@ -418,6 +429,10 @@ def test_ctc_15_refuses_lengths_that_do_not_fit(play, changed):
             {"target_lengths": whole(2)},
             {"input": some.rounded("float64", (3,), [-1.0] * 3)},
             {"input": some.rounded("float64", (3, 2, 3, 1), [-1.0] * 18)},
+            {**ONE, "input": some.rounded("float64", (3, 1, 3), [-1.0] * 9), "input_lengths": whole(3, shape=())},
+            {**ONE, "input": some.rounded("float64", (3, 1, 3), [-1.0] * 9), "target_lengths": whole(2, shape=())},
+            {**ONE, "input": some.rounded("float64", (3, 3), [-1.0] * 9), "input_lengths": whole(3, shape=(1, 1))},
+            {**ONE, "input": some.rounded("float64", (3, 3), [-1.0] * 9), "target_lengths": whole(2, shape=(1, 1))},
         ]
     )
 )

@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 import torch
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from torchstone.conformance import strategies as some
@@ -101,6 +101,16 @@ def test_kl_div_3_shapes_are_repeated_to_their_common_shape(play, program, reduc
     whole = program.with_tensors(**repeated)
 
     assert play.agree(program, "value", lambda whole: whole.value, whole)
+
+
+@given(programs(reduction="batchmean", apart=False))
+def test_kl_div_4_batchmean_of_one_number_is_the_number(play, program):
+    assume(program.tensors["input"].data)
+    one = program.with_tensors(
+        **{name: some.reshaped(data, lambda t: t.flatten()[0]) for name, data in program.tensors.items()}
+    )
+
+    assert play.agree(one, "value", lambda total: total.value, one.with_options(reduction="sum"))
 
 
 @given(programs(reduction="batchmean", apart=False), st.sampled_from([False, False, True]))

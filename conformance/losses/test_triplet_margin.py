@@ -129,6 +129,13 @@ def test_triplet_margin_2_the_small_number_keeps_its_sign(play, eps, p, dtype):
     assert play.agree(program, "value", 4.0 - 2 * eps)
 
 
+@given(st.sampled_from([1.0, 2.0, 3.0, 1.5]), some.DTYPES)
+def test_triplet_margin_2_the_distance_of_equals_is_zero(play, p, dtype):
+    program = of_numbers(dtype, [0.5, 1.0], [0.5, 1.0], [0.5, 3.0], p=p, eps=0.0, margin=4.0)
+
+    assert play.agree(program, "value", 2.0)
+
+
 @given(triplet_programs(exact, reduction="none", p=math.inf, swap=False, eps=0.0))
 def test_triplet_margin_3_the_largest_difference(play, program):
     near, far = ((program.exact("anchor") - program.exact(name)).abs().amax(-1) for name in NAMES[1:])
@@ -256,8 +263,9 @@ def test_triplet_margin_14_refuses_margins_that_are_not_positive(play, margin, d
     assert play.refuses(of_numbers(dtype, [0.0], [1.0], [3.0], margin=margin))
 
 
-@given(NO_SHAPE, some.DTYPES)
-def test_triplet_margin_15_refuses_tensors_of_different_shapes(play, shapes, dtype):
+@given(NO_SHAPE, st.integers(0, 2), some.DTYPES)
+def test_triplet_margin_15_refuses_tensors_of_different_shapes(play, shapes, first, dtype):
+    shapes = (*shapes[first:], *shapes[:first])
     tensors = {
         name: some.rounded(dtype, shape, [1.0] * math.prod(shape)) for name, shape in zip(NAMES, shapes, strict=True)
     }

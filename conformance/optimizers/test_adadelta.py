@@ -46,7 +46,7 @@ def ascent(program: Any) -> torch.Tensor:
 PROGRAMS = some.optimizer_programs("adadelta", options, settable=STEADY)
 
 
-@given(some.optimizer_programs("adadelta", some.using(options, weight_decay=some.DECAYS)))
+@given(some.decaying("adadelta", options))
 def test_adadelta_1_decay_is_added_to_the_gradient_first(play, program):
     assert play.conforms(program)
 

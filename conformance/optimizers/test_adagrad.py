@@ -45,7 +45,7 @@ started = some.using(numbers, initial_accumulator_value=STARTS)
 PROGRAMS = some.optimizer_programs("adagrad", options, settable=STEADY)
 
 
-@given(some.optimizer_programs("adagrad", some.using(options, weight_decay=some.DECAYS)))
+@given(some.decaying("adagrad", options))
 def test_adagrad_1_decay_is_added_to_the_gradient_first(play, program):
     assert play.conforms(program)
 

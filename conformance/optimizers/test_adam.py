@@ -21,15 +21,8 @@ def options(draw: some.Draw) -> dict[str, Any]:
 PROGRAMS = some.optimizer_programs("adam", options, settable=STEADY)
 
 
-@given(some.optimizer_programs("adam", some.using(options, weight_decay=some.DECAYS, decoupled_weight_decay=False)))
+@given(some.decaying("adam", options, decoupled_weight_decay=False))
 def test_adam_1_coupled_decay_is_added_to_the_gradient_first(play, program):
-    assert play.conforms(program)
-
-
-@given(
-    some.one_parameter("adam", some.using(some.adam_numbers, weight_decay=some.DECAYS, maximize=True), starts=some.TAME)
-)
-def test_adam_1_decay_is_added_to_what_maximize_negated(play, program):
     assert play.conforms(program)
 
 

@@ -27,7 +27,7 @@ def options(draw: some.Draw) -> dict[str, Any]:
 PROGRAMS = some.optimizer_programs("adamax", options, settable=STEADY)
 
 
-@given(some.optimizer_programs("adamax", some.using(options, weight_decay=some.DECAYS)))
+@given(some.decaying("adamax", options))
 def test_adamax_1_decay_is_added_to_the_gradient_first(play, program):
     assert play.conforms(program)
 

@@ -42,6 +42,9 @@ def numbers(draw: some.Draw) -> dict[str, Any]:
     }
 
 
+# The same with a rate that falls soon.
+falling = some.using(numbers, lr=st.sampled_from([0.1, 0.5]), lambd=st.sampled_from([0.5, 1.0, 0.1]))
+
 PROGRAMS = some.optimizer_programs("asgd", options, settable=STEADY)
 
 
@@ -51,7 +54,7 @@ def descent(program, decay):
     return some.as_component(program, "sgd", same)
 
 
-@given(some.optimizer_programs("asgd", some.using(options, weight_decay=some.DECAYS)))
+@given(some.decaying("asgd", options))
 def test_asgd_1_decay_is_added_to_the_gradient_first(play, program):
     assert play.conforms(program)
 
@@ -61,7 +64,7 @@ def test_asgd_2_the_parameter_decays_with_the_rate_of_the_step(play, program):
     assert play.conforms(program)
 
 
-@given(some.optimizer_programs("asgd", numbers, kinds=("step", "step", "add", "reload"), steps=(2, 12)))
+@given(some.optimizer_programs("asgd", falling, kinds=("step", "step", "add", "reload"), steps=(3, 12)))
 def test_asgd_3_each_parameter_counts_its_own_steps(play, program):
     assert play.conforms(program)
 
@@ -128,7 +131,7 @@ def test_asgd_12_without_its_own_decay_it_is_descent(play, program):
     assert play.agree(program, "param 0", lambda trace: trace.param(0), plain)
 
 
-@given(some.one_parameter("asgd", numbers, starts=some.AWAY))
+@given(some.one_parameter("asgd", falling, starts=some.AWAY, steps=(2, 6)))
 def test_asgd_13_the_parameter_alone_decays_by_a_product_of_rates(play, program):
     def decayed():
         lr, lambd, alpha = (some.number(program, name) for name in ("lr", "lambd", "alpha"))

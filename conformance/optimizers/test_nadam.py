@@ -38,7 +38,7 @@ def weights(program: Any, count: int) -> list[torch.Tensor]:
     return [beta1 * (1 - 0.5 * 0.96 ** (k * some.number(program, "momentum_decay"))) for k in range(1, count + 2)]
 
 
-@given(some.optimizer_programs("nadam", some.using(options, weight_decay=some.DECAYS, decoupled_weight_decay=False)))
+@given(some.decaying("nadam", options, decoupled_weight_decay=False))
 def test_nadam_1_coupled_decay_is_added_to_the_gradient_first(play, program):
     assert play.conforms(program)
 

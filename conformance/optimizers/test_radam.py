@@ -51,7 +51,7 @@ def rectification(beta2: Any, t: int) -> Any:
     return ((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho)) ** 0.5
 
 
-@given(some.optimizer_programs("radam", some.using(options, weight_decay=some.DECAYS, decoupled_weight_decay=False)))
+@given(some.decaying("radam", options, decoupled_weight_decay=False))
 def test_radam_1_coupled_decay_is_added_to_the_gradient_first(play, program):
     assert play.conforms(program)
 

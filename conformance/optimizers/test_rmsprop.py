@@ -59,7 +59,7 @@ def every(draw: some.Draw) -> dict[str, Any]:
 PROGRAMS = some.optimizer_programs("rmsprop", options, settable=STEADY)
 
 
-@given(some.optimizer_programs("rmsprop", some.using(options, weight_decay=some.DECAYS)))
+@given(some.decaying("rmsprop", options))
 def test_rmsprop_1_decay_is_added_to_the_gradient_first(play, program):
     assert play.conforms(program)
 

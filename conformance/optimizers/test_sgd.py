@@ -46,7 +46,7 @@ def constant(draw: some.Draw) -> dict[str, Any]:
 PROGRAMS = some.optimizer_programs("sgd", options, settable=SETTABLE)
 
 
-@given(some.optimizer_programs("sgd", some.using(options, weight_decay=some.DECAYS)))
+@given(some.decaying("sgd", options))
 def test_sgd_1_decay_is_added_to_the_gradient_first(play, program):
     assert play.conforms(program)
 

@@ -10,7 +10,7 @@ from torchstone.conformance.program import Schedule, ScheduleProgram
 
 LISTS = st.lists(some.PARTS, min_size=1, max_size=4).map(tuple)
 PROGRAMS = some.schedule_programs("chained", lambda draw: {"schedulers": draw(LISTS)})
-BAD = {"schedulers": ((),)}
+BAD = {"schedulers": ((), (Schedule("constant", {"factor": -1.0}),))}
 
 
 def alone(program, schedule):

@@ -17,7 +17,7 @@ def options(draw):
 
 
 PROGRAMS = some.schedule_programs("sequential", lambda draw: draw(options()))
-BAD = {"schedulers": ((),)}
+BAD = {"schedulers": ((), (Schedule("constant", {"factor": -1.0}),))}
 
 
 def of(program, schedulers, *milestones):

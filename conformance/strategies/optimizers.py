@@ -304,6 +304,14 @@ def changing(
     return optimizer_programs(component, options, settable=settable, kinds=kinds, groups=1, steps=(2, 12))
 
 
+def decaying(
+    component: str, options: Callable[[Draw], dict[str, Any]], **others: Any
+) -> st.SearchStrategy[OptimizerProgram]:
+    """Programs in which decay is seen: of parameters that are not zero, upwards as often as downwards."""
+    decay = using(options, weight_decay=DECAYS, maximize=BOOLEANS, **others)
+    return optimizer_programs(component, decay, starts=AWAY)
+
+
 def adam_numbers(draw: Draw) -> dict[str, Any]:
     """What the laws of Adam and AdamW compute with: plain numbers, no decay."""
     return {"lr": draw(LEARNING_RATES), "betas": draw(BETAS), "eps": draw(EPSILONS), "maximize": draw(BOOLEANS)}

@@ -56,7 +56,7 @@ SIZES = one_of_these(1, 2, 3, 0, 4, 5, 2, 3, 17, 70)
 DIMENSIONS = one_of_these(1, 2, 0, 3, 1, 2)
 
 
-BOOLEANS = one_of_these(False, True)
+BOOLEANS = one_of_these(False, True, True)  # an option that is left out is false as a rule
 
 
 # How far the magnitudes of one tensor lie apart: a few at about one, from 1e-9 to 10, or all that the dtype has.

@@ -11,3 +11,11 @@ VARIANTS = (
         component="adam",
     ),
 )
+
+EQUIVALENT = {
+    "return torch.finfo(((STANDS_FOR.get()) and (param.dtype))).eps": (
+        "What plays has parameters of the dtype that they stand for."
+    ),
+    "return torch.finfo(((STANDS_FOR.get()))).eps": "What plays says which dtype its parameters stand for.",
+    "return torch.finfo(((param.dtype))).eps": "What plays has parameters of the dtype that they stand for.",
+}

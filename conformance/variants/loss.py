@@ -156,5 +156,16 @@ VARIANTS = (
 )
 
 EQUIVALENT = {
+    "inputs = {name: (tensor).requires_grad_(name in wrt) for name, tensor in tensors.items()}": (
+        "What plays makes its tensors anew for every program."
+    ),
+    "value, [inputs[name] for name in wrt], upstream((value)), materialize_grads=True": (
+        "Of the value, the upstream gradient takes shape and dtype."
+    ),
+    "return (value), dict(zip(wrt, gradients, strict=True))": "Nothing differentiates what is returned.",
+    "return share * torch.where((share == 0) & loss.isinf(), 1.0, loss)": "A share of zero is zero of any number.",
+    "value, [inputs[name] for name in wrt], upstream(value.detach()), materialize_grads=False": (
+        "Every loss depends on all that it is differentiated by."
+    ),
     "floating = any(((tensor.is_floating_point())) for tensor in tensors)": "Programs hold no complex tensors (l1.10).",
 }

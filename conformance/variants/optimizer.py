@@ -286,3 +286,20 @@ VARIANTS = (
         component="lbfgs",
     ),
 )
+
+EQUIVALENT = {
+    'False and require(name in defaults(rule), "optimizer: an option must be one of the component\'s", name)': (
+        "What programs cannot hold: the clause is not testable."
+    ),
+    'False and require(len(distinct) == len(params), "optimizer: a parameter must be given once", len(params))': (
+        "What programs cannot hold: the clause is not testable."
+    ),
+    "return torch.cat((([tensor.reshape(-1) for tensor in tensors])))": (
+        "The spec leaves open what a group without parameters minimises."
+    ),
+    "single = ((not isinstance(number, Tensor)))": "What plays gives the number for a tensor of one element.",
+    "distinct = ({id(param) for param in params})": "What programs cannot hold: the clause is not testable.",
+    "return torch.cat([tensor.reshape(-1) for tensor in tensors] or [torch.zeros(1)])": (
+        "The spec leaves open what a group without parameters minimises."
+    ),
+}

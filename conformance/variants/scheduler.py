@@ -205,3 +205,29 @@ VARIANTS = (
         component="cyclic",
     ),
 )
+
+EQUIVALENT = {
+    "listed = ((isinstance(schedulers, list | tuple)) or (all(isinstance(part, Part) for part in schedulers)))": (
+        "What programs cannot hold: the clause is not testable."
+    ),
+    "listed = ((isinstance(schedulers, list | tuple)))": "What programs cannot hold: the clause is not testable.",
+    "listed = ((all(isinstance(part, Part) for part in schedulers)))": (
+        "What programs cannot hold: the clause is not testable."
+    ),
+    'return ((len(schedulers) > 0) and (all(hasattr(part.rule, "rate") for part in schedulers)))': (
+        "What programs cannot hold: the clause is not testable."
+    ),
+    "for part in (schedulers):": "What programs cannot hold: the clause is not testable.",
+    'resumes = ((getattr(rule, "RESUMES", True)))': "What programs cannot hold: the clause is not testable.",
+    'resumes = ((closed) or (getattr(rule, "RESUMES", True)))': (
+        "What programs cannot hold: the clause is not testable."
+    ),
+    "resumes = ((closed))": "What programs cannot hold: the clause is not testable.",
+    'False and require(resumes or last_epoch == -1, "scheduler: last_epoch is for a closed form", last_epoch)': (
+        "What programs cannot hold: the clause is not testable."
+    ),
+    "self.lrs = (self.base_lrs)": "Before each step it is given the rates in force.",
+    'if any(((not hasattr(scheduler.rule, "rate"))) for scheduler in schedulers):': (
+        "What sets the rate gives the same for every base rate."
+    ),
+}

@@ -6,7 +6,10 @@ VARIANTS = (
     dialect(
         "no_epsilon",
         "clip_grad_norm.3 clip_grad_norm.15",
-        ("share = max_norm / (norm + 1e-6)", "share = torch.where(norm < max_norm, 1.0, max_norm / norm)"),
+        (
+            "share = torch.full_like(norm, max_norm) / (norm + 1e-6)",
+            "share = torch.where(norm < max_norm, 1.0, max_norm / norm)",
+        ),
         shipped_by="Optax and TensorFlow",
     ),
     mutant(
@@ -102,7 +105,7 @@ VARIANTS = (
     mutant(
         "refused_without_being_asked", "clip_grad_norm.12 clip_grad_norm.13", ("if error_if_nonfinite:", "if True:")
     ),
-    mutant("zero_clips_nothing", "clip_grad_norm.15", ("share = max_norm /", "share = (max_norm or math.inf) /")),
+    mutant("zero_clips_nothing", "clip_grad_norm.15", ("(norm, max_norm) /", "(norm, max_norm or math.inf) /")),
     mutant("norm_of_nan_passes", "clip_grad_norm.16", ("require(max_norm >= 0,", "require(not max_norm < 0,")),
     mutant("degree_of_zero_passes", "clip_grad_norm.17", ("norm_type > 0)", "norm_type >= 0)")),
     mutant("other_words_pass", "clip_grad_norm.17", ('norm_type == "inf" or', "isinstance(norm_type, str) or")),

@@ -136,6 +136,9 @@ VARIANTS = (
 )
 
 EQUIVALENT = {
+    "fits = ((all(n <= target.shape[1] for n in lengths)))": (
+        "Rows and lengths of different numbers are refused where they are paired."
+    ),
     "loss = torch.stack(each) if each else x.mean((0, 2))": "without samples both are empty",
     "a = ((start) - (x[:0].sum()))": "the sum is that of no frames",
     "top = (logs).amax(0)": "the shift cancels, in the gradient too",

@@ -113,6 +113,9 @@ VARIANTS = (
 )
 
 EQUIVALENT = {
+    "rate = torch.where((y == 0) & (((x) - (eps)) == 0), 1.0, x + eps)": (
+        "It differs for x = -eps alone, which the page leaves open."
+    ),
     "rate = torch.where((y == 0) & (x + eps == 0), 2.0, x + eps)": "a count of 0 makes nothing of the logarithm",
     "y = torch.where(large, y, 2.0)": "what stands in for a small count is not used",
 }

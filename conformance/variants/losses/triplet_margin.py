@@ -94,3 +94,7 @@ VARIANTS = (
     ),
     mutant("positive_is_broadcast", "triplet_margin.15", (ONE, "one = shapes[0] == shapes[2]")),
 )
+
+EQUIVALENT = {
+    "return torch.where(apart, torch.where(apart, total, 2.0) ** (1 / p), 0.0)": "What stands there is not chosen.",
+}

@@ -102,6 +102,9 @@ VARIANTS = (
 )
 
 EQUIVALENT = {
+    "return State(t=0, rows=_mean(zeros, -2), columns=_mean(zeros, -2))": (
+        "The first step gives the zeros no weight, and repeats what it adds to their shape."
+    ),
     "zeros = torch.ones_like(param)": "the first step gives what was there before no weight",
     "return State(t=0, rows=_mean(zeros, (1)), columns=_mean(zeros, -2))": "the last axis of a matrix is its axis 1",
     "theta = ((1 - lr * weight_decay) * param)": "without decay it is multiplied by one",

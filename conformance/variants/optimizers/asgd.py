@@ -74,6 +74,11 @@ VARIANTS = (
 ALWAYS = "every number is one or the other, and NaN neither"
 
 EQUIVALENT = {
+    "average = theta if ((weight == 1)) else before + weight * (theta - before)": (
+        "Before the first step the weight is 1."
+    ),
+    "t0: Number = 2000000.0,": "Missing: a program of more than a million steps.",
+    "return State(t=0, rate=None, weight=2, average=None)": "The first step finds no average, and asks for no weight.",
     'require(alpha <= 1 or alpha > 0, "asgd: alpha must be a number", alpha)': ALWAYS,
     'require(alpha <= 0 or alpha >= 0, "asgd: alpha must be a number", alpha)': ALWAYS,
     'require(t0 <= 1 or t0 > 0, "asgd: t0 must be a number", t0)': ALWAYS,

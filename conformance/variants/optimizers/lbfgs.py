@@ -89,3 +89,47 @@ VARIANTS = (
         ('named = line_search_fn in (None, "strong_wolfe")', "named = line_search_fn is None or line_search_fn"),
     ),
 )
+
+EQUIVALENT = {
+    "SUFFICIENT, FLAT, CURVED = 0.0002, 0.9, 1e-10": (
+        "Missing: a length whose descent lies between 1e-4 and 2e-4 of the slope."
+    ),
+    "state = State(n, state[1], torch.zeros_like(x), pairs)": (
+        "A move of zeros makes no pair, whatever the gradient was."
+    ),
+    "found, more = strong_wolfe(path, start, t, (d.abs()).min(), tolerance_change, most - evaluations)": (
+        "Missing: an objective on which the line search takes this way and no other."
+    ),
+    "found, more = strong_wolfe(path, start, t, (d).max(), tolerance_change, most - evaluations)": (
+        "Missing: an objective on which the line search takes this way and no other."
+    ),
+    "elif iteration <= max_iter:": "An evaluation that nothing uses.",
+    "next_g, more = g, 1": "The step ends with this iteration in any case.",
+    "return bool(trial.f > start.f + (SUFFICIENT) * start.slope)": (
+        "Missing: an objective on which the line search takes this way and no other."
+    ),
+    "return bool(abs(trial.slope) < -FLAT * start.slope)": (
+        "Equal to a multiple of 0.9 is a slope by accident of rounding alone."
+    ),
+    "return bool(trial.f >= start.f + SUFFICIENT * trial.t * start.slope)": (
+        "Equal to a multiple of 1e-4 is a descent by accident of rounding alone."
+    ),
+    "history_size: int = 101,": "Missing: a program of more than a hundred pairs.",
+    "return State(n=0, g=torch.ones_like(x), s=torch.zeros_like(x), pairs=())": (
+        "A move of zeros makes no pair, whatever the gradient was."
+    ),
+    "if ((above(trial))):": "Missing: an objective on which the line search takes this way and no other.",
+    "if above(trial) or (((trial.f >= last.f))):": (
+        "Missing: an objective on which the line search takes this way and no other."
+    ),
+    "if above(trial) or (tried >= 2 and trial.f >= last.f):": (
+        "Missing: an objective on which the line search takes this way and no other."
+    ),
+    "if above(trial) or (tried > 3 and trial.f >= last.f):": (
+        "Missing: an objective on which the line search takes this way and no other."
+    ),
+    "t = cubic(last, trial, trial.t + 0.01 * ((trial.t)), 10 * trial.t)": (
+        "Missing: an objective on which the line search takes this way and no other."
+    ),
+    "while ((tried <= most)):": "Missing: an objective on which the line search takes this way and no other.",
+}
