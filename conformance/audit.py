@@ -102,7 +102,7 @@ def cases(stems: Iterable[str], corpus: str | None) -> Iterator[Case]:
         return
     for page in pages().values():
         equivalent = variants.equivalents(page)
-        file = f"{page.kind}/{page.stem}.py" if page.kind else SHARED[page.stem][0] if page.stem in SHARED else ""
+        file = page.file if page.kind else SHARED[page.stem][0] if page.stem in SHARED else ""
         made = operators.mutants(page, file) if file else []
         for origin, among in (("written", variants.written(page)), ("made", made)):
             for variant in among:

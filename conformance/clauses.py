@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 KINDS = ("losses", "optimizers", "schedulers", "gradients", "averages")
+# The general page of a kind, for those that have one.
+GENERAL = {"losses": "loss", "optimizers": "optimizer", "schedulers": "scheduler", "averages": "average"}
 CLAUSE = re.compile(r"^\*\*(?P<id>[a-z0-9_]+\.\d+)\*\* ", re.MULTILINE)
 TEST = re.compile(r"^test_(?P<stem>[a-z0-9_]+?)_(?P<number>\d+)_")
 DEFINITION = re.compile(r"def (test_\w+)\(")
@@ -76,6 +78,11 @@ class Page:
     kind: str  # one of KINDS, or "" for a general page
     path: str
     text: str
+
+    @property
+    def file(self) -> str:
+        """The file of a component in the reference, and of a page among the variants."""
+        return f"{self.kind}/{self.stem}.py".lstrip("/")
 
     @property
     def title(self) -> str:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from torchstone.conformance import variants
 from torchstone.conformance.backend import Backend
-from torchstone.conformance.clauses import Page, component, pages
+from torchstone.conformance.clauses import GENERAL, Page, component, pages
 from torchstone.conformance.judge import Judge
 from torchstone.conformance.program import Program, from_json, stems
 from torchstone.conformance.results import BAD, Record
@@ -24,7 +24,6 @@ from torchstone.conformance.variants import Variant, operators
 WITNESSES = 4  # failing programs of a component that a variant has to reproduce
 MORE = 20  # programs besides, on which it has to agree too
 LOOKED_AT = 3  # components that are diagnosed in one run; where more fail, something else is wrong
-GENERAL = {"losses": "loss", "optimizers": "optimizer", "schedulers": "scheduler", "averages": "average"}
 
 Played = list[tuple[Program, Trace]]
 
@@ -80,7 +79,7 @@ def _known(page: Page) -> Iterator[Variant]:
     general = [pages()[stem] for stem in (GENERAL.get(page.kind), "training") if stem]
     written = [*variants.written(page), *(variant for other in general for variant in variants.written(other))]
     yield from sorted(written, key=lambda variant: not variant.shipped_by)
-    yield from operators.mutants(page, f"{page.kind}/{page.stem}.py")
+    yield from operators.mutants(page, page.file)
 
 
 def _played(backend: Backend, programs: Iterable[Program]) -> Played:

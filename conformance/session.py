@@ -17,17 +17,13 @@ from hypothesis.errors import Unsatisfiable, UnsatisfiedAssumption
 
 from torchstone.conformance import backend as backends
 from torchstone.conformance import diagnosis, failure, known, oracle, results, variants
-from torchstone.conformance.clauses import KINDS, clause_of_test, component, components, pages, unmatched
+from torchstone.conformance.clauses import GENERAL, KINDS, clause_of_test, component, components, pages, unmatched
 from torchstone.conformance.player import Player
 from torchstone.conformance.plugin import PROFILES
 
-GENERAL = {
-    "loss": "losses",
-    "optimizer": "optimizers",
-    "scheduler": "schedulers",
-    "training": "schedulers",
-    "average": "averages",
-}
+ABOUT = {stem: kind for kind, stem in GENERAL.items()} | {
+    "training": "schedulers"
+}  # of a general page: what it is about
 PACKAGE = "torchstone.conformance"
 EXAMPLES = "accuracy.7"  # the numbers of a page are not those of its dialects
 
@@ -99,7 +95,7 @@ class Session:
             return
         if "component" in metafunc.fixturenames:
             stem = (clause_of_test(metafunc.function.__name__) or "").split(".")[0]
-            stems = [page.stem for page in components(GENERAL[stem])]
+            stems = [page.stem for page in components(ABOUT[stem])]
             metafunc.parametrize("component", [stem for stem in stems if not self.only or stem in self.only])
         if "example" in metafunc.fixturenames:
             examples = [example for page in pages().values() for example in page.examples]

@@ -13,7 +13,6 @@ from torchstone.conformance import strategies as some
 from torchstone.conformance.program import LossProgram, TensorData, is_float
 
 CLASSES = ("nll", "cross_entropy")
-LARGE = 1100  # elements: where vectorised and blocked code runs, and not a multiple of what it takes at once
 FLAGS = st.sampled_from([None, True, False])
 RELAID = st.sampled_from(["transposed", "strided", "contiguous"])
 
@@ -342,7 +341,7 @@ def test_loss_15_large_batches_are_batches(play, component, data):
     count = some.first(program).shape[0]
     assume(count)
     each = max(1, len(some.first(program).data) // count)
-    rows = [row % count for row in range(1 + LARGE // each)]
+    rows = [row % count for row in range(1 + some.LARGE // each)]
     large = taken(program, rows)
 
     same(play, large, program, lambda tensor: tensor[rows])

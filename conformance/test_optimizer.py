@@ -27,7 +27,6 @@ from torchstone.conformance.program import (
 from torchstone.reference.optimizer import defaults, minimises
 
 MANY = st.data()
-LARGE = 1100  # elements: where vectorised and blocked code runs, and not a multiple of what it takes at once
 WITH_AXES = ((2, 3), (3, 2), (2, 2), (4,), (4, 3), (3, 3), (2, 3, 2))  # so that an order of elements can be mistaken
 
 
@@ -122,7 +121,7 @@ def test_optimizer_4_a_large_parameter_is_many_elements(play, component, data):
         pytest.skip("the elements of a parameter act together, or its gradients are no dense tensors")
     program = data.draw(programs(component, kinds=("step", "reload"), groups=1, params=1, nones=False, empties=False))
     column = some.reworked(program, param=some.as_column, grad=some.as_column)
-    rows = torch.arange(LARGE) % some.origin(program).numel()
+    rows = torch.arange(some.LARGE) % some.origin(program).numel()
     tiled = functools.partial(some.reshaped, change=lambda tensor: tensor[rows])
     large = some.reworked(column, param=tiled, grad=tiled)
 
@@ -186,8 +185,7 @@ def test_optimizer_11_a_reload_changes_nothing(play, component, data):
 @given(MANY)
 def test_optimizer_11_a_reload_after_every_event_changes_nothing(play, component, data):
     program = data.draw(programs(component, kinds=("step", "step", "set", "add"), groups=2, steps=(1, 4)))
-    reload = SaveAndReload()
-    assert play.conforms(some.with_events(program, (reload, *(e for event in program.events for e in (event, reload)))))
+    assert play.conforms(some.reloaded(program))
 
 
 @given(MANY)

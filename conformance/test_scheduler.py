@@ -13,7 +13,6 @@ from torchstone.conformance.clauses import components
 from torchstone.conformance.oracle import rule
 from torchstone.conformance.program import (
     Group,
-    SaveAndReload,
     Schedule,
     ScheduleStep,
     SetOption,
@@ -242,10 +241,8 @@ def test_scheduler_14_saving_and_loading_changes_no_rate(play, component, data):
     if component == "reduce_on_plateau" and data.draw(st.booleans()):
         steps = [ScheduleStep(1.0)] * 9  # bad epochs in a row, of which none may be forgotten
         program = some.having(program, patience=data.draw(st.sampled_from([2, 1, 3])), factor=0.5, eps=0.0, min_lr=0.0)
-    reload = SaveAndReload()
     plain = replace(program, events=tuple(steps))
-    reloaded = replace(program, events=(reload, *(each for step in steps for each in (step, reload))))
-    found, rates = some.rates(play(reloaded)), some.rates(play(plain))
+    found, rates = some.rates(play(some.reloaded(plain))), some.rates(play(plain))
 
     assert some.same(found[::2], rates)
     assert some.same(found[1::2], rates)

@@ -97,8 +97,7 @@ def without(reload, rates):
 @given(data=st.data(), of=st.sampled_from(["optimizer", "schedulers"]))
 def test_training_19_loading_a_state_into_its_owner_changes_nothing(play, component, data, of):
     program = data.draw(some.training_programs(some.programs_of(component)))
-    load = SaveAndReload(of)
-    reloaded = replace(program, events=(load, *(each for event in program.events for each in (event, load))))
+    reloaded = some.reloaded(program, of)
     group = data.draw(st.integers(0, len(program.groups) - 1))
     found, rates = some.rates(play(reloaded)), some.rates(play(program))
 

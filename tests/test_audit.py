@@ -63,7 +63,7 @@ def test_the_rules_make_the_mistakes_that_people_make():
 
 @pytest.mark.parametrize("page", components(), ids=lambda page: page.stem)
 def test_mutants_differ_from_the_reference_and_from_each_other(page):
-    file = f"{page.kind}/{page.stem}.py"
+    file = page.file
     sources = [variant.source for variant in operators.mutants(page, file)]
     assert sources
     assert len({variants.original(file), *sources}) == len(sources) + 1
@@ -95,7 +95,7 @@ def test_what_a_page_calls_a_dialect_is_a_variant(page):
 
 @pytest.mark.parametrize("page", components(), ids=lambda page: page.stem)
 def test_a_mutant_that_is_said_to_compute_the_same_is_made(page):
-    made = {variant.name for variant in operators.mutants(page, f"{page.kind}/{page.stem}.py")}
+    made = {variant.name for variant in operators.mutants(page, page.file)}
     assert set(variants.equivalents(page)) <= made
     assert all(reason.endswith(".") or len(reason.split()) > 3 for reason in variants.equivalents(page).values())
 

@@ -35,7 +35,7 @@ def failing(stem, clause):
 
 def made(stem, line):
     page = component(stem)
-    return next(each for each in operators.mutants(page, f"{page.kind}/{stem}.py") if each.name.startswith(line))
+    return next(each for each in operators.mutants(page, page.file) if each.name.startswith(line))
 
 
 @pytest.mark.parametrize(

@@ -163,43 +163,43 @@ def test_lbfgs_4_later_lengths_are_the_rate(play, program):
     assert play.conforms(program)
 
 
-BOWL = Minimize(Function("quadratic", (1.0, 0.0)))  # of one parameter x: x ** 2
+SQUARE = Minimize(Function("quadratic", (1.0, 0.0)))  # of one parameter x: x ** 2
 ENDLESS = {"max_iter": 1, "max_eval": 100, "tolerance_grad": 0.0, "tolerance_change": 0.0}
 
 
-def in_the_bowl(start, *events, **options):
+def of_one(start, *events, **options):
     """One parameter of one element, in float64."""
     return OptimizerProgram("lbfgs", options, (Group((some.rounded("float64", (1,), [start]),)),), events)
 
 
 @given(st.sampled_from([1.5e-7, 0.9e-7, 1e-7, 1.1e-7]))
 def test_lbfgs_3_the_tolerance_is_a_tenth_of_a_millionth(play, slope):
-    assert play.conforms(in_the_bowl(slope / 2, BOWL))
+    assert play.conforms(of_one(slope / 2, SQUARE))
 
 
 @given(st.sampled_from([1.5e-10, 0.9e-10, 1.1e-10]))
 def test_lbfgs_5_the_least_curvature_of_a_pair(play, curvature):
     start = (2 * curvature) ** 0.5  # the first move is half of it, and the gradient changes by as much as it is
-    assert play.conforms(in_the_bowl(start, BOWL, **{**ENDLESS, "lr": 0.25, "max_iter": 2}))
+    assert play.conforms(of_one(start, SQUARE, **{**ENDLESS, "lr": 0.25, "max_iter": 2}))
 
 
 @given(st.sampled_from([0.25, 0.5, 1.0]))
 def test_lbfgs_8_a_slope_may_be_as_small_as_the_tolerance(play, start):
     options = {**ENDLESS, "lr": 0.25, "tolerance_change": (2 * start) ** 2}
-    assert play.conforms(in_the_bowl(start, BOWL, **options))
+    assert play.conforms(of_one(start, SQUARE, **options))
 
 
 @given(st.sampled_from([(0.5, 0.5, 0.0), (2.0, 0.0, 0.25)]))
 def test_lbfgs_13_a_step_ends_at_its_tolerances(play, numbers):
     start, grad, change = numbers  # the first gradient is 2 * start, the first move a quarter, or half of the start
     options = {**ENDLESS, "lr": 0.25, "max_iter": 3, "tolerance_grad": grad, "tolerance_change": change}
-    assert play.conforms(in_the_bowl(start, BOWL, **options))
+    assert play.conforms(of_one(start, SQUARE, **options))
 
 
 @given(st.sampled_from([0.577, -0.577]))
 def test_lbfgs_13_a_step_ends_where_a_large_loss_changes_little(play, start):
     options = {**ENDLESS, "lr": 0.5, "max_iter": 3, "tolerance_change": 0.2}
-    assert play.conforms(in_the_bowl(start, Minimize(Function("hyperbola", (0.0,))), **options))
+    assert play.conforms(of_one(start, Minimize(Function("hyperbola", (0.0,))), **options))
 
 
 @given(problems(some.using(plain, history_size=HISTORIES), steps=(2, 4), settable={}))
@@ -234,7 +234,7 @@ def test_lbfgs_8_the_move_before_makes_no_pair_again(play, start):
     slow, steep = (SetOption(0, "tolerance_change", tolerance) for tolerance in (1e9, 0.0))
     other = Minimize(Function("quadratic", (4.0, 0.0)))
 
-    assert play.conforms(in_the_bowl(start, BOWL, slow, BOWL, steep, other, other, **{**ENDLESS, "lr": 0.25}))
+    assert play.conforms(of_one(start, SQUARE, slow, SQUARE, steep, other, other, **{**ENDLESS, "lr": 0.25}))
 
 
 @given(problems(plain, CONVEX, steps=(1, 3)))

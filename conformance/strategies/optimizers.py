@@ -31,6 +31,7 @@ from torchstone.conformance.strategies.values import (
     TENSOR_RATES,
     Draw,
     OptionStrategies,
+    P,
     T,
     _bytes,
     as_tensor,
@@ -425,9 +426,17 @@ def with_grads(program: OptimizerProgram, grads: Sequence[Gradient]) -> Optimize
     return with_events(program, [dataclasses.replace(step, grads=(grad,)) for grad in grads])
 
 
-def with_events(program: OptimizerProgram, events: Sequence[Event]) -> OptimizerProgram:
+def with_events(program: P, events: Sequence[Event]) -> P:
     """A program with other events."""
     return dataclasses.replace(program, events=tuple(events))
+
+
+def reloaded(program: P, of: str = "all") -> P:
+    """The same program, saved and reloaded at the start and after every event."""
+    events: list[Any] = [SaveAndReload(of)]
+    for event in program.events:
+        events += [event, events[0]]
+    return with_events(program, events)
 
 
 def switching(program: OptimizerProgram, name: str, values: Sequence[Any]) -> OptimizerProgram:

@@ -53,6 +53,9 @@ IN_PLACE = one_of_these("contiguous", "contiguous", "transposed", "strided")
 SIZES = one_of_these(1, 2, 3, 0, 4, 5, 2, 3, 17, 70)
 
 
+LARGE = 1100  # elements: where vectorised and blocked code runs, and not a multiple of what it takes at once
+
+
 DIMENSIONS = one_of_these(1, 2, 0, 3, 1, 2)
 
 

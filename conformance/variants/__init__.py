@@ -63,7 +63,7 @@ class Change:
     shipped_by: str = ""
 
     def of(self, page: Page) -> Variant:
-        file = self.file or "/".join(filter(None, (page.kind, f"{page.stem}.py")))
+        file = self.file or page.file
         source = original(file)
         for old, new in self.words:
             if source.count(old) != 1:
@@ -108,7 +108,7 @@ def equivalents(page: Page) -> Mapping[str, str]:
 
 def _listed(page: Page, name: str, nothing: Any) -> Any:
     """What the file of variants of a page has under a name, if there is such a file."""
-    if not (files(__name__) / page.kind / f"{page.stem}.py").is_file():
+    if not (files(__name__) / page.file).is_file():
         return nothing
     module = importlib.import_module(".".join(filter(None, (__name__, page.kind, page.stem))))
     return getattr(module, name, nothing)
