@@ -226,7 +226,9 @@ class Audit(Session):
         return rules + self.problems, played  # a problem: what came out was so odd that the test itself fell over it
 
     def _judged(self, inner: Any, player: Player) -> Any:
-        """The body of a test, which has to come to its end with each program."""
+        """The body of a test, which has to come to its end with each program, and fails once: hypothesis would play
+        the failing program again to show it."""
+        failed: list[BaseException] = []
 
         @functools.wraps(inner)
         def ended(*args: Any, **kwargs: Any) -> None:
@@ -236,7 +238,19 @@ class Audit(Session):
             finally:
                 signal.alarm(0)
 
-        return super()._judged(ended, player)
+        judged = super()._judged(ended, player)
+
+        @functools.wraps(inner)
+        def once(*args: Any, **kwargs: Any) -> None:
+            if failed:
+                raise failed[0]
+            try:
+                judged(*args, **kwargs)
+            except Exception as error:
+                failed.extend([error] * bool(player.ledger.failures))
+                raise
+
+        return once
 
     def rank(self, case: Case, item: Any) -> tuple[bool, int, bool]:
         """Tests that should notice come first, and among the others those that noticed most so far."""
