@@ -31,6 +31,7 @@ from torchstone.conformance.variants import Variant, operators
 
 WRITTEN = ("written", "dialect")
 CONTROL_PROGRAMS = 2000  # that must accuse no control
+ROUNDS = 4  # of a test, each with other programs, until it notices what it should and another test noticed at once
 SHARED = {  # the files of the reference that belong to no component, and components that use all there is in them
     "loss": ("loss.py", ("mse", "cross_entropy", "hinge_embedding", "gaussian_nll")),
     "optimizer": ("optimizer.py", ("sgd", "adam", "asgd", "lbfgs")),
@@ -69,6 +70,7 @@ class Finding:
     change: str
     outcome: str  # killed or survived
     by: tuple[str, ...] = ()  # the clauses whose tests noticed: the first, and those named; of what is right, all
+    late: tuple[str, ...] = ()  # of those, the clauses whose tests needed more than one round
     missed: tuple[str, ...] = ()  # the clauses that a written variant names and whose tests did not
     rule: str = ""
     tests: int = 0
@@ -186,18 +188,23 @@ class Audit(Session):
     def hunt(self, case: Case, items: list[Any]) -> Finding:
         """Play tests on a case until one fails: first those of the clauses it breaks, then its own, then the rest.
 
-        What is written says which clauses it breaks, so a test of each of them has to fail. What is right has to pass
-        all of them, and a control is played again with other seeds until it was asked enough.
+        What is written says which clauses it breaks, so a test of each of them has to fail, if need be with other
+        seeds. What is right has to pass all of them, and a control is played again until it was asked enough.
         """
         owed = list(case.breaks) if case.kind in WRITTEN else []
         by: list[str] = []
+        late: list[str] = []
         rule, tests, programs, again = "", 0, 0, 0
         start, spent = perf_counter(), (0, 0, 0.0)
         with case.backend as self.backend, ExitStack() as self.copy:
             self.dialects, self.reference = self.declared()
             file = backends.known_file(self.backend) if case.kind == "control" else None
             self.known = known.read(file) if file else []
-            while not by and (not again or (case.kind == "control" and 0 < programs < CONTROL_PROGRAMS)):
+            while (
+                not again
+                or (by and owed and again < ROUNDS)
+                or (not by and case.kind == "control" and 0 < programs < CONTROL_PROGRAMS)
+            ):
                 for item in sorted(items, key=lambda item: self.rank(case, item)):
                     clause = clause_of(item)
                     if by and clause not in owed and case.kind not in RIGHT:
@@ -207,13 +214,14 @@ class Audit(Session):
                     if rules:
                         rule, spent = rule or rules[0], spent if by else (tests, programs, perf_counter() - start)
                         by.append(clause)
+                        late.extend([clause] * (case.kind in WRITTEN and again > 0))
                         self.kills[component_of(item), clause] += 1
                         owed = [each for each in owed if each != clause]
                 again += 1
         told = (case.id, case.component, case.kind, case.axis, case.breaks, case.change)
         if not by:
-            return Finding(*told, "survived", (), tuple(owed), "", tests, programs, perf_counter() - start)
-        return Finding(*told, "killed", tuple(by), tuple(owed), rule, *spent)
+            return Finding(*told, "survived", (), (), tuple(owed), "", tests, programs, perf_counter() - start)
+        return Finding(*told, "killed", tuple(by), tuple(late), tuple(owed), rule, *spent)
 
     def put(self, item: Any, again: int = 0) -> tuple[list[str], int]:
         """Play one test on the backend: what it found broken, and how many programs that took."""

@@ -148,6 +148,11 @@ def page(findings: Sequence[Finding], sights: Sequence[Finding], command: str) -
         _section(
             "Wrongly judged", ("variant", "breaks", "not noticed by", "accused by"), _each(findings, wrong, _miss)
         ),
+        _section(
+            "Noticed by the test of a clause with more programs only",
+            ("variant", "breaks"),
+            [(f"`{finding['id']}`", ", ".join(finding["late"])) for finding in findings if finding["late"]],
+        ),
         _section("Tests that accuse the reference itself", ("clause", "component", "where"), mistaken(sights)),
         _section("Tests that compare nothing", ("clause", "component"), blind(sights)),
         _section(

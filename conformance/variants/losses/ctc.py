@@ -27,8 +27,8 @@ VARIANTS = (
     ),
     dialect(
         "last_blank",
-        "ctc.1 ctc.2 ctc.3 ctc.5 ctc.6 ctc.7 ctc.8 ctc.9 ctc.10 ctc.11 ctc.12 ctc.13 loss.1 loss.2 loss.6 "
-        "loss.7 loss.8 loss.9 loss.10 loss.11 loss.12 loss.13",
+        "ctc.1 ctc.2 ctc.3 ctc.4 ctc.5 ctc.6 ctc.7 ctc.8 ctc.9 ctc.10 ctc.11 ctc.12 ctc.13 loss.1 loss.2 "
+        "loss.6 loss.7 loss.8 loss.9 loss.10 loss.11 loss.12 loss.13",
         ("blank: int = 0,", "blank: int | None = None,"),
         (BATCH, f"blank = input.shape[-1] - 1 if blank is None else blank\n    {BATCH}"),
         shipped_by="TensorFlow (its older ctc_loss)",

@@ -16,7 +16,7 @@ VARIANTS = (
     ),
     dialect(
         "per_row",
-        "mse.1 mse.7 mse.8 mse.10 loss.1 loss.3 loss.13 loss.14 loss.15 loss.17",
+        "mse.1 mse.6 mse.7 mse.8 mse.10 loss.1 loss.3 loss.13 loss.14 loss.15 loss.17",
         (RESULT, "loss = (input - target) ** 2\n    return reduce(loss.mean(-1) if loss.dim() else loss, reduction)"),
         shipped_by="Keras",
     ),

@@ -15,8 +15,8 @@ INTEGRAL = "integral = not target.is_floating_point() and target.dtype != torch.
 VARIANTS = (
     dialect(
         "multi_hot",
-        "multilabel_margin.1 multilabel_margin.2 multilabel_margin.4 multilabel_margin.5 multilabel_margin.7 "
-        "multilabel_margin.8 multilabel_margin.9",
+        "multilabel_margin.1 multilabel_margin.2 multilabel_margin.3 multilabel_margin.4 multilabel_margin.5 "
+        "multilabel_margin.7 multilabel_margin.8 multilabel_margin.9",
         (LABEL, "target = torch.where(target == 1, torch.arange(classes), -1)\n    label = target >= 0"),
         shipped_by="TensorFlow Addons",
     ),

@@ -14,7 +14,7 @@ EPS = "require(eps >= 0,"
 VARIANTS = (
     dialect(
         "keras",
-        "poisson_nll.1 poisson_nll.2 poisson_nll.3 poisson_nll.8 poisson_nll.9",
+        "poisson_nll.1 poisson_nll.2 poisson_nll.3 poisson_nll.7 poisson_nll.8 poisson_nll.9",
         ("log_input: bool = True", "log_input: bool = False"),
         ("eps: float = 1e-8", "eps: float = 1e-7"),
         shipped_by="Keras (Poisson)",

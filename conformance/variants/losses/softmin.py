@@ -12,7 +12,7 @@ VARIANTS = (
     dialect(
         "soft_minimum",
         "softmin.1 softmin.2 softmin.3 softmin.4 softmin.6 softmin.7 softmin.8 softmin.9 softmin.10 "
-        "softmin.11 loss.15 loss.17",
+        "softmin.11 loss.14 loss.15 loss.17",
         (SHARES, "return -torch.logsumexp(-input, axis)"),
         shipped_by="texts on smooth minima",
     ),
