@@ -52,6 +52,7 @@ class Rounding(TorchDispatchMode):
         super().__init__()
         self.dtype = dtype
         self.keeps_subnormals = run % 2 == 1  # some machines do, others flush them to zero
+        self.alike = run % 4 == 2  # equal numbers are rounded equally, and in a sum of them that does not average out
         self.round_to(None)
         self.position = (run * 7919) % _size
 
@@ -149,7 +150,9 @@ class Rounding(TorchDispatchMode):
         values[beyond] = np.copysign(size[beyond], values[beyond])
 
     def noise(self, count: int, unit: float) -> Any:
-        """The next `count` relative errors, from the start of the pool again where it ends."""
+        """The next `count` relative errors, from the start of the pool again where it ends; or one for all of them."""
+        if self.alike and count > 1:
+            return np.full(count, self.noise(1, unit)[0])
         if count > _size:
             return np.resize(_errors(unit), count)
         if self.position + count > _size:

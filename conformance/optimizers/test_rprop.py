@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torchstone.conformance import strategies as some
-from torchstone.conformance.program import SetOption
+from torchstone.conformance.program import Group, OptimizerProgram, SetOption, Step
 
 ETAS = st.sampled_from([(0.5, 1.2), (0.1, 2.0), (0.9, 1.01), (0.5, 1.5)])
 STEP_SIZES = st.sampled_from([(1e-6, 50), (1e-4, 50.0), (0.05, 0.2), (0.0, 1.0)])
@@ -96,6 +96,16 @@ def test_rprop_6_the_step_has_its_new_size(play, program):
     assert play.conforms(program)
 
 
+@given(st.sampled_from([(1.5e-6, -1.0), (45.0, 1.0)]))
+def test_rprop_7_the_bounds_are_a_millionth_and_fifty(play, lr_and_turn):
+    lr, turn = lr_and_turn  # the step size shrinks after a turn, and grows after none
+    one, zero = some.rounded("float64", (1,), [1.0]), some.rounded("float64", (1,), [0.0])
+    other = some.rounded("float64", (1,), [turn])
+    steps = tuple(Step((grad,)) for grad in (one, other, one))
+
+    assert play.conforms(OptimizerProgram("rprop", {"lr": lr}, (Group((zero,)),), steps))
+
+
 @given(
     some.one_parameter("rprop", some.using(numbers, step_sizes=NARROW_SIZES), steps=(1, 1), starts=some.ZEROS),
 )
@@ -173,3 +183,8 @@ def test_rprop_15_refuses_factors_that_do_not_shrink_and_grow(play, etas):
 @given(st.sampled_from([(-1.0, 50.0), (-1e-9, 50.0), (1.0, 0.5), (math.nan, 50.0), (1e-6, math.nan), (1e-6, -1.0)]))
 def test_rprop_16_refuses_bounds_that_are_none(play, step_sizes):
     assert play.refuses(some.building("rprop", step_sizes=step_sizes))
+
+
+@given(some.LEARNING_RATES)
+def test_rprop_16_bounds_may_be_the_same(play, size):
+    assert play.conforms(some.building("rprop", step_sizes=(size, size)))

@@ -155,7 +155,7 @@ def test_one_cycle_11_a_step_beyond_the_total_is_refused(play, program, total, s
     assert play.refuses(some.stepped(program, total + 1), after=total + 1)
 
 
-@given(CYCLED, st.sampled_from([(2, 0.5), (4, 0.25), (8, 0.125), (16, 0.0625)]))
+@given(CYCLED, st.sampled_from([(2, 0.5), (1, 1.0), (4, 0.25), (8, 0.125), (16, 0.0625)]))
 def test_one_cycle_12_a_first_phase_of_no_length_is_left_out(play, program, counted):
     program = counting(program, counted[0], pct_start=counted[1])
     three = some.option(program, "three_phase")

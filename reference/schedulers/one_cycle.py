@@ -82,7 +82,7 @@ def annealed(
         phases += [(top, end, second[0], last)]
     lasting = [phase for phase in phases[:-1] if phase[0] < phase[1] and t <= phase[1]]  # one_cycle.12 one_cycle.13
     start, end, v, w = [*lasting, phases[-1]][0]
-    x = real(float(t - start)) / (end - start) if start < end else 1.0
+    x = real(float(t - start)) / (end - start) if start < end else 0.0
     if anneal_strategy == "linear":
         return v + (w - v) * x  # one_cycle.2
     return w + (v - w) * (1 + cos(real(math.pi) * x)) / 2  # one_cycle.1

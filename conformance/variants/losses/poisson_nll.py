@@ -113,6 +113,9 @@ VARIANTS = (
 )
 
 EQUIVALENT = {
+    "rate = torch.where((y == 0) & ((x) == 0), 1.0, x + eps)": (
+        "It differs for x = -eps alone, which the page leaves open."
+    ),
     "rate = torch.where((y == 0) & (((x) - (eps)) == 0), 1.0, x + eps)": (
         "It differs for x = -eps alone, which the page leaves open."
     ),

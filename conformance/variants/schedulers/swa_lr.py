@@ -8,7 +8,7 @@ WAY = "share * swa_lr + (1 - share) * base_lr"
 VARIANTS = (
     dialect(
         "cyclical",
-        "swa_lr.3 swa_lr.4",
+        "swa_lr.4 swa_lr.8",
         (ENDS, "if not anneal_epochs:"),
         ("real(float(t))", "real(float((t - 1) % anneal_epochs + 1 if t else 0))"),
         shipped_by="Izmailov et al. 2018, section 3.1",
