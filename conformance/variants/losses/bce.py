@@ -12,7 +12,7 @@ IMPORT = "import fits_into, reduce"
 VARIANTS = (
     dialect(
         "eps_clip",
-        "bce.1 bce.2 bce.6 bce.7 bce.8 bce.9 loss.15",
+        "bce.1 bce.2 bce.6 bce.7 bce.8 bce.9",
         (LOSS, f"input = input.clamp(1e-7, 1 - 1e-7)\n    {LOSS}"),
         shipped_by="Keras",
     ),
