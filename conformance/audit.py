@@ -24,12 +24,11 @@ from torchstone.conformance import backend as backends
 from torchstone.conformance import known, results, variants
 from torchstone.conformance.backends.torch_like import TorchLike
 from torchstone.conformance.clauses import clauses, component, pages
-from torchstone.conformance.detection import RIGHT
+from torchstone.conformance.detection import RIGHT, WRITTEN
 from torchstone.conformance.player import Player
 from torchstone.conformance.session import PLAYER, Session, clause_of, component_of
 from torchstone.conformance.variants import Variant, operators
 
-WRITTEN = ("written", "dialect")
 CONTROL_PROGRAMS = 2000  # that must accuse no control
 ROUNDS = 4  # of a test, each with other programs, until it notices what it should and another test noticed at once
 SHARED = {  # the files of the reference that belong to no component, and components that use all there is in them

@@ -20,6 +20,7 @@ console = Console(emoji=False)
 Finding = dict[str, Any]
 Row = tuple[str, ...]
 
+WRITTEN = ("written", "dialect")  # the kinds of findings about what says which clauses it breaks
 RIGHT = ("control", "declared")  # the kinds of findings about what no test may accuse
 
 
@@ -170,7 +171,7 @@ def matrix(findings: Iterable[Finding]) -> list[Row]:
     """Each clause that a written variant breaks, with the variants that its tests noticed."""
     noticed: dict[str, list[str]] = defaultdict(list)
     for finding in findings:
-        for clause in finding["by"] if finding["kind"] in ("written", "dialect") else ():
+        for clause in finding["by"] if finding["kind"] in WRITTEN else ():
             noticed[clause].append(f"`{finding['id']}`")
     return [(clause, ", ".join(dict.fromkeys(noticed[clause]))) for clause in clauses() if clause in noticed]
 

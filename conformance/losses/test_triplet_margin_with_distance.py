@@ -164,10 +164,5 @@ def test_triplet_margin_with_distance_9_refuses_margins_that_are_not_positive(pl
 
 @given(some.DTYPES)
 def test_triplet_margin_with_distance_10_refuses_tensors_of_different_shapes(play, dtype):
-    for shapes in NO_SHAPE:
-        for order in itertools.permutations(shapes):
-            tensors = {
-                name: some.rounded(dtype, shape, [1.0] * math.prod(shape))
-                for name, shape in zip(NAMES, order, strict=True)
-            }
-            assert play.refuses(LossProgram(COMPONENT, {}, tensors))
+    for program in some.of_shapes(COMPONENT, NAMES, NO_SHAPE, dtype):
+        assert play.refuses(program)

@@ -1,7 +1,8 @@
 """Loss programs: shapes, classes, targets and upstream gradients."""
 
+import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from torchstone.conformance.strategies.values import (
     one_of_these,
     picks,
     positive,
+    rounded,
     shape,
     upstream,
 )
@@ -169,3 +171,14 @@ def exact_upstream(program: LossProgram, shape: Sequence[int]) -> torch.Tensor:
     """The upstream gradient of a value of this shape, as the backend gets it."""
     given = program.upstream_for(math.prod(shape))
     return torch.tensor(given, dtype=getattr(torch, program.dtype)).double().reshape(tuple(shape))
+
+
+def of_shapes(
+    component: str, names: Sequence[str], shapes: Iterable[Sequence[tuple[int, ...]]], dtype: str
+) -> Iterator[LossProgram]:
+    """Programs of ones whose tensors have each of these shapes, in every order."""
+    for order in itertools.chain.from_iterable(map(itertools.permutations, shapes)):
+        tensors = {
+            name: rounded(dtype, shape, [1.0] * math.prod(shape)) for name, shape in zip(names, order, strict=True)
+        }
+        yield LossProgram(component, {}, tensors)
