@@ -8,8 +8,9 @@ from torchstone import __version__
 from torchstone.conformance import oracle
 from torchstone.conformance.program import Program
 from torchstone.conformance.trace import Trace
+from torchstone.conformance.training.loop import ReferenceTrainer
 from torchstone.conformance.training.recipe import Recipe
-from torchstone.conformance.training.trainer import ReferenceTrainer, Trainer
+from torchstone.conformance.training.trainer import Trainer
 
 
 class Reference:

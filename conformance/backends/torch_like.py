@@ -47,7 +47,7 @@ from torchstone.conformance.program import (
 from torchstone.conformance.script import torch_script
 from torchstone.conformance.trace import Entry, Refusal, Trace
 from torchstone.conformance.training.recipe import Recipe
-from torchstone.conformance.training.trainer import TorchTrainer, Trainer
+from torchstone.conformance.training.trainer import TorchTrainer
 from torchstone.reference.optimizer import minimises
 
 REFUSALS = (ValueError, TypeError, IndexError, RuntimeError)
@@ -151,17 +151,26 @@ class TorchLike:
         """The tensors an optimizer is given, from those that hold the values."""
         return params
 
-    def trainer(self, recipe: Recipe, params: Sequence[Tensor]) -> Trainer:
+    def trainer(self, recipe: Recipe, params: Sequence[Tensor]) -> TorchTrainer:
         """The classes in a training run, over parameters that they change in place."""
         loss, optimizer, scheduler = recipe.loss, recipe.optimizer, recipe.scheduler
         built = self.optimizer_class(optimizer.component, optimizer.options)(
-            [{"params": self.leaves([param.requires_grad_() for param in params])}], **optimizer.options
+            [{"params": self.leaves([param.requires_grad_() for param in params])}], **_values(optimizer.options)
         )
-        schedule = self.find(scheduler.component)(built, **scheduler.options) if scheduler else None
-        return TorchTrainer(self.find(loss.component, loss.options)(**loss.options), built, schedule)
+        schedule = self.scheduler(scheduler.component, scheduler.options, built) if scheduler else None
+        return TorchTrainer(self.find(loss.component, loss.options)(**_values(loss.options)), built, schedule)
+
+    def scheduler(self, component: str, options: Mapping[str, Any], optimizer: Any) -> Any:
+        """A scheduler over an optimizer, with those that its options name built first."""
+        found, given = self.find(component, options), {}
+        for name, value in options.items():
+            parts = [part for part in value if isinstance(part, Schedule)] if isinstance(value, tuple) else []
+            built = [self.scheduler(part.component, part.options, optimizer) for part in parts]
+            given[name] = built or _value(value)
+        return found(optimizer=optimizer, **given)
 
     def loss(self, program: LossProgram) -> Iterator[Tensors]:
-        options = {name: _value(value) for name, value in program.options.items()}
+        options = _values(program.options)
         loss = self.loss_class(program.component, options)
         inputs = {name: data.torch() for name, data in program.tensors.items()}
         before = {name: tensor.clone() for name, tensor in inputs.items()}
@@ -183,7 +192,7 @@ class TorchLike:
 
     def gradients(self, program: GradientProgram) -> Iterator[Tensors]:
         """What becomes of the very tensors that are the gradients of some parameters."""
-        options = {name: _value(value) for name, value in program.options.items()}
+        options = _values(program.options)
         change = self.gradient_function(program.component, options)
         grads = [None if grad is None else grad.torch() for grad in program.grads]
         params = [torch.ones(1) if grad is None else torch.ones_like(grad) for grad in grads]
@@ -199,7 +208,7 @@ class TorchLike:
 
     def averages(self, program: AverageProgram) -> Iterator[Tensors]:
         """The average of a model that has the program's tensors for its parameters and buffers."""
-        options = {name: _value(value) for name, value in program.options.items()}
+        options = _values(program.options)
         build = lookup(self.namespace, "AveragedModel")
         if build is None:
             raise Unsupported(f"{self.name} has no AveragedModel")
@@ -247,8 +256,8 @@ class Run:
                 groups = self.interrupted(optimizer(_with_params(groups), **options), program)
         else:
             given = [group.options for group in (*program.groups, *self.added)]
-            groups = [{name: _value(value) for name, value in group.items()} for group in given]
-            options = {name: _value(value) for name, value in program.options.items()}
+            groups = [_values(group) for group in given]
+            options = _values(program.options)
             names = {name: None for group in (options, *groups) for name in group}
             optimizer = self.backend.optimizer_class(program.component, names)
         self.leaves = [tensor.requires_grad_() for group in values for tensor in group]
@@ -258,21 +267,13 @@ class Run:
         for group in groups[len(groups) - len(self.added) :]:
             self.optimizer.add_param_group(group)
         self.schedulers = [
-            self.scheduler(schedule.component, schedule.options, self.optimizer) for schedule in self.schedules
+            self.backend.scheduler(schedule.component, schedule.options, self.optimizer) for schedule in self.schedules
         ]
-
-    def scheduler(self, component: str, options: Mapping[str, Any], optimizer: Any) -> Any:
-        found, given = self.backend.find(component, options), {}
-        for name, value in options.items():
-            parts = [part for part in value if isinstance(part, Schedule)] if isinstance(value, tuple) else []
-            built = [self.scheduler(part.component, part.options, optimizer) for part in parts]
-            given[name] = built or _value(value)
-        return found(optimizer=optimizer, **given) if "schedulers" in options else found(optimizer, **given)
 
     def interrupted(self, optimizer: Any, program: ScheduleProgram) -> list[dict[str, Any]]:
         """The groups as a run of the scheduler leaves them that was interrupted, with the rates in force."""
         options = {name: value for name, value in program.options.items() if name != "last_epoch"}
-        self.scheduler(program.component, options, optimizer)
+        self.backend.scheduler(program.component, options, optimizer)
         left = [{name: value for name, value in g.items() if name != "params"} for g in optimizer.param_groups]
         return [{**group, "lr": lr} for group, lr in zip(left, program.lrs or (), strict=True)]
 
@@ -376,7 +377,7 @@ class Run:
 
     def add(self, group: Group) -> None:
         leaves = [param.torch().requires_grad_() for param in group.params]
-        options = {name: _value(value) for name, value in group.options.items()}
+        options = _values(group.options)
         self.leaves += leaves
         self.optimizer.add_param_group({"params": self.backend.leaves(leaves), **options})
         self.added.append(group)
@@ -434,6 +435,10 @@ def _value(value: Any) -> Any:
     if isinstance(value, Function):
         return lambda *given: value(*given)  # a scheduler saves the attributes of an object, and nothing of a function
     return value.torch() if isinstance(value, TensorData) else value
+
+
+def _values(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _value(value) for name, value in options.items()}
 
 
 def _put(loss: Any, given: Tensors) -> Tensors:

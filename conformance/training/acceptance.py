@@ -3,10 +3,15 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import mean, stdev
 
-LEVEL = 0.001  # how often a stack that is right may be refused by one of the two comparisons
+import numpy as np
+from scipy import special, stats
+
+LEVEL = 0.001  # how often a stack that is right may be accused, by each of the tests
+MISSED = 0.05  # how often a stack that is a whole margin off may be accepted
+UNDECIDED = 0.05  # how often one that is right may not be accepted, with as many seeds as are needed
 SEEDS = 3  # how many runs of the reference make a distribution
+OUTSIDE = 0.05  # how often a published row of such a run may be found not to be one
 
 
 @dataclass(frozen=True)
@@ -21,42 +26,68 @@ class Check:
 
 def mcnemar(lost: int, won: int) -> float:
     """How likely fair coins divide the images on which two stacks differ at least this unevenly: exact, two-sided."""
-    differ = lost + won
-    tail = sum(math.comb(differ, k) for k in range(min(lost, won) + 1))
-    return min(1.0, float(2 * tail / 2**differ))  # training.14
+    return float(stats.binomtest(lost, lost + won).pvalue) if lost + won else 1.0  # training.14
 
 
-def t_cdf(t: float, freedom: int) -> float:
-    """Student's distribution for whole degrees of freedom, as a finite series (Abramowitz and Stegun 26.7.3-4)."""
-    angle = math.atan(t / math.sqrt(freedom))
-    sine, cosine = math.sin(angle), math.cos(angle)
-    odd = freedom % 2
-    term = total = cosine if odd else 1.0
-    for k in range(2 + odd, freedom, 2):
-        term *= cosine**2 * (k - 1) / k
-        total += term
-    if odd:
-        return 0.5 + (angle + (sine * total if freedom > 1 else 0.0)) / math.pi
-    return 0.5 + 0.5 * sine * total
+@dataclass(frozen=True)
+class Equivalence:
+    """How far the mean of a stack is from the reference's: `difference` give or take `half`, beside the `margin`.
 
-
-def t_quantile(probability: float, freedom: int) -> float:
-    """Where Student's distribution reaches this probability (above one half), by bisection."""
-    low, high = 0.0, 1.0
-    while t_cdf(high, freedom) < probability:
-        high *= 2
-    for _ in range(100):
-        middle = (low + high) / 2
-        low, high = (middle, high) if t_cdf(middle, freedom) < probability else (low, middle)
-    return high
-
-
-def prediction_interval(accuracies: Sequence[float], runs: int, images: int) -> tuple[float, float]:
-    """Where the mean accuracy of `runs` further runs lies, given the reference's; outside with probability `LEVEL`.
-
-    Half an image is added on both sides, since accuracies are counts.
+    `chance` is how likely stacks that do not differ are so far apart; `needed` is the number of seeds with which a
+    right stack of this spread is accepted.
     """
-    count = len(accuracies)
-    half = t_quantile(1 - LEVEL / 2, count - 1) * stdev(accuracies) * math.sqrt(1 / runs + 1 / count)  # training.15
-    centre = mean(accuracies)
-    return centre - half - 0.5 / images, centre + half + 0.5 / images
+
+    difference: float
+    half: float
+    margin: float
+    chance: float
+    needed: int
+
+    @property
+    def outcome(self) -> str:
+        """`pass` within the margin; `fail` where there is a difference; otherwise nothing is shown either way."""
+        if abs(self.difference) + self.half <= self.margin:
+            return "pass"
+        return "fail" if self.chance < LEVEL else "inconclusive"
+
+
+def equivalence(stack: Sequence[float], reference: Sequence[float], grain: float = 0.0) -> Equivalence:
+    """Two one-sided t-tests on the differences of runs that started alike (Schuirmann 1987).
+
+    `grain` is the smallest step in which the values can differ; the margin is at least one and a half of them.
+    """
+    count = len(reference)
+    differences = np.subtract(stack, reference)
+    centre, spread = float(differences.mean()), float(differences.std(ddof=1))
+    error = spread / math.sqrt(count)
+    own = float(np.std(reference, ddof=1)) * math.sqrt((count - 1) / special.chdtri(count - 1, MISSED))
+    margin = max(math.sqrt(2) * own, 1.5 * grain)  # training.15
+    chance = 2 * float(special.stdtr(count - 1, -abs(centre) / error)) if error else float(centre == 0)
+    return Equivalence(centre, student(1 - MISSED, count) * error, margin, chance, needed(spread, margin))
+
+
+def student(probability: float, count: int) -> float:
+    """The quantile of Student's distribution for a mean of so many values."""
+    return float(special.stdtrit(count - 1, probability))
+
+
+def needed(spread: float, margin: float) -> int:
+    """How many seeds it takes until a stack that differs by nothing but its spread is accepted, 1 - UNDECIDED of the
+    time were the margin exact; at most a million."""
+
+    def enough(count: int) -> bool:
+        quantiles = student(1 - MISSED, count) + student(1 - UNDECIDED / 2, count)
+        return spread * quantiles <= margin * math.sqrt(count)  # training.21
+
+    low, high = SEEDS, 10**6
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle + 1, high)
+    return low
+
+
+def interval(values: Sequence[float], asked: int) -> tuple[float, float]:
+    """Where one further run lies; of `asked` such intervals all hold together but for the chance `OUTSIDE`."""
+    count = len(values)
+    half = student(1 - OUTSIDE / asked / 2, count) * np.std(values, ddof=1) * math.sqrt(1 + 1 / count)
+    return float(np.mean(values) - half), float(np.mean(values) + half)  # training.23

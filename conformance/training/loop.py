@@ -9,11 +9,17 @@ import torch
 from torch import Tensor
 
 from torchstone.conformance.backend import Broken
-from torchstone.conformance.training.network import forward
+from torchstone.conformance.backends.torch_like import TorchLike
+from torchstone.conformance.oracle import rule
+from torchstone.conformance.training.data import Dataset
+from torchstone.conformance.training.network import forward, initial
 from torchstone.conformance.training.recipe import Recipe
-from torchstone.conformance.training.trainer import LOSSES, OPTIMIZERS, Trainer
+from torchstone.conformance.training.trainer import TorchTrainer, Trainer
+from torchstone.reference import torch_api
+from torchstone.reference.optimizer import minimises
 
-TEST_BATCH = 1000
+BUILTIN = TorchLike(torch, "torch", "torch")
+REFERENCE = TorchLike(torch_api, "reference", torch_api.__name__)
 
 
 class Stack(Protocol):
@@ -33,26 +39,46 @@ class Stack(Protocol):
     def end_epoch(self, metric: float) -> None: ...
 
 
+Make = Callable[[list[Tensor]], Stack]
+
+
 class Builtin:
     """Torch's built-in loss, autograd and optimizer, in the loop that its tutorials print."""
 
     def __init__(self, recipe: Recipe, params: Sequence[Tensor]) -> None:
-        self.params = [param.requires_grad_() for param in params]
-        self.criterion = LOSSES[recipe.loss.component](**recipe.loss.options)
-        self.optimizer = OPTIMIZERS[recipe.optimizer.component](self.params, **recipe.optimizer.options)
+        self.trainer: TorchTrainer = BUILTIN.trainer(recipe, params)
+
+    @property
+    def params(self) -> Sequence[Tensor]:
+        return self.trainer.params
 
     def step(self, images: Tensor, target: Tensor) -> Tensor:
-        self.optimizer.zero_grad()
-        loss = self.criterion(forward(self.params, images), target)
-        loss.backward()
-        self.optimizer.step()
-        return loss.detach()  # type: ignore[no-any-return]
+        first: list[Tensor] = []
+
+        def closure() -> Tensor:
+            self.trainer.optimizer.zero_grad()
+            loss = self.trainer.loss(forward(self.params, images), target)
+            loss.backward()
+            first.append(loss.detach())
+            return loss
+
+        self.trainer.optimizer.step(closure)
+        return first[0]
 
     def loss(self, logits: Tensor, target: Tensor) -> float:
-        return float(self.criterion(logits, target))
+        return float(self.trainer.loss(logits, target))
 
     def end_epoch(self, metric: float) -> None:
-        pass
+        if self.trainer.scheduler is not None:
+            self.trainer.schedule_step(metric)
+
+
+class ReferenceTrainer(TorchTrainer):
+    """The reference, in the dtype of the parameters, through its torch classes."""
+
+    def __init__(self, recipe: Recipe, params: Sequence[Tensor]) -> None:
+        own = REFERENCE.trainer(recipe, params)
+        super().__init__(own.loss, own.optimizer, own.scheduler)
 
 
 class Played:
@@ -62,16 +88,28 @@ class Played:
         self.params: Sequence[Tensor] = params
         self.trainer = make(params)
         self.scheduled = recipe.scheduler is not None
+        self.minimises = minimises(rule("optimizers", recipe.optimizer.component))
 
     def step(self, images: Tensor, target: Tensor) -> Tensor:
-        params = [param.detach().requires_grad_() for param in self.params]
-        logits = forward(params, images)
-        value, gradient = self.trainer.loss_and_gradient(logits.detach(), target)
-        _like("the gradient of the loss", gradient, logits)
-        self.params = self.trainer.step(torch.autograd.grad(logits, params, gradient))
-        for before, after in zip(params, self.params, strict=True):
-            _like("a parameter after the step", after, before)
-        return value
+        first: list[Tensor] = []
+
+        def objective(params: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
+            leaves = [param.detach().requires_grad_() for param in params]
+            with torch.enable_grad():
+                logits = forward(leaves, images)
+            value, gradient = self.trainer.loss_and_gradient(logits.detach(), target)
+            _like("the gradient of the loss", gradient, logits)
+            first.append(value)
+            return value, torch.autograd.grad(logits, leaves, gradient)
+
+        before = self.params
+        if self.minimises:
+            self.params = self.trainer.minimise(objective)
+        else:
+            self.params = self.trainer.step(objective(before)[1])
+        for old, new in zip(before, self.params, strict=True):
+            _like("a parameter after the step", new, old)
+        return first[0]
 
     def loss(self, logits: Tensor, target: Tensor) -> float:
         return float(self.trainer.loss_and_gradient(logits, target)[0])
@@ -89,54 +127,83 @@ def _like(what: str, found: Tensor, expected: Tensor) -> None:
 
 @dataclass
 class Curve:
-    """How one stack did, epoch by epoch. Losses are means over samples; `right` tells the test images named rightly."""
+    """How one stack did with one seed, epoch by epoch.
 
+    Losses are means over samples, those of `batch_loss` means over the batches of the test images; `first_loss` is that
+    of the first batch, before any step. `wrong` has the numbers of the test images that were named wrongly in the end.
+    """
+
+    first_loss: float = 0.0
     train_loss: list[float] = field(default_factory=list)
     test_loss: list[float] = field(default_factory=list)
+    batch_loss: list[float] = field(default_factory=list)
     accuracy: list[float] = field(default_factory=list)
+    wrong: list[int] = field(default_factory=list)
     seconds: float = 0.0  # of training, without the tests
-    right: Tensor = field(default_factory=lambda: torch.zeros(0, dtype=torch.bool), repr=False)
 
 
-def train_epoch(
-    stack: Stack, images: Tensor, labels: Tensor, order: Tensor, batch: int, tick: Callable[[int], None]
-) -> float:
-    """One pass over the training images in the given order; the mean loss over samples."""
-    total = torch.zeros((), dtype=torch.float64)
-    for index in order.split(batch):
-        total += stack.step(images[index], labels[index]) * len(index)
+def start(recipe: Recipe, seed: int) -> tuple[list[Tensor], torch.Generator]:
+    """The initial parameters of a seed, and the generator that goes on to shuffle its epochs."""
+    generator = torch.Generator().manual_seed(seed)
+    return initial(recipe.sizes, generator, recipe.init, recipe.biases), generator
+
+
+def order(recipe: Recipe, generator: torch.Generator, count: int) -> Tensor:
+    """The order in which an epoch visits its images."""
+    return torch.randperm(count, generator=generator) if recipe.shuffle else torch.arange(count)  # training.8
+
+
+def train(recipe: Recipe, given: Dataset, seed: int, make: Make, tick: Callable[[int], None]) -> Curve:
+    """A whole run of one stack; `tick` is told of every step."""
+    params, generator = start(recipe, seed)
+    stack, curve = make(params), Curve()
+    for _ in range(recipe.epochs):
+        began = perf_counter()
+        losses = epoch(stack, *given.train, order(recipe, generator, len(given.train[1])), recipe.batch, tick)
+        curve.seconds += perf_counter() - began
+        tested, curve.wrong = evaluate(stack, *given.test, recipe.batch)
+        stack.end_epoch(tested.samples)
+        curve.first_loss = curve.first_loss if curve.train_loss else losses.first
+        curve.train_loss.append(losses.samples)
+        curve.test_loss.append(tested.samples)
+        curve.batch_loss.append(tested.batches)
+        curve.accuracy.append((len(given.test[1]) - len(curve.wrong)) / len(given.test[1]))
+    return curve
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The mean loss of a pass over samples and over batches, and that of its first batch."""
+
+    samples: float
+    batches: float
+    first: float
+
+    @classmethod
+    def of(cls, means: Sequence[float | Tensor], sizes: Sequence[int]) -> "Losses":
+        """Of the mean loss of each batch, and how many samples there are in it."""
+        each = torch.tensor([float(mean) for mean in means], dtype=torch.float64)
+        weights = torch.tensor(sizes, dtype=torch.float64)
+        return cls(float((each * weights).sum() / weights.sum()), float(each.mean()), float(each[0]))  # training.9
+
+
+def epoch(
+    stack: Stack, images: Tensor, labels: Tensor, visited: Tensor, batch: int, tick: Callable[[int], None]
+) -> Losses:
+    """One pass over the training images in the given order."""
+    parts = visited.split(batch)
+    means = []
+    for part in parts:
+        means.append(stack.step(images[part], labels[part]))
         tick(1)
-    return float(total) / len(order)
+    return Losses.of(means, [len(part) for part in parts])
 
 
-def evaluate(stack: Stack, images: Tensor, labels: Tensor) -> tuple[float, Tensor]:
-    """The mean loss over the test images, and which of them were named rightly."""
-    total, right = 0.0, []
+def evaluate(stack: Stack, images: Tensor, labels: Tensor, batch: int) -> tuple[Losses, list[int]]:
+    """The losses over the test images, and the numbers of those that were named wrongly."""
     with torch.no_grad():
-        batches = [
-            (forward(stack.params, some), target)
-            for some, target in zip(images.split(TEST_BATCH), labels.split(TEST_BATCH), strict=True)
-        ]
-    for logits, target in batches:
-        total += stack.loss(logits, target) * len(target)
-        right.append(logits.argmax(1) == target)
-    return total / len(labels), torch.cat(right)  # training.9
-
-
-def play_epoch(
-    stack: Stack,
-    curve: Curve,
-    train: tuple[Tensor, Tensor],
-    test: tuple[Tensor, Tensor],
-    order: Tensor,
-    batch: int,
-    tick: Callable[[int], None],
-) -> None:
-    """One epoch and its test, written to the curve."""
-    start = perf_counter()
-    curve.train_loss.append(train_epoch(stack, *train, order, batch, tick))
-    curve.seconds += perf_counter() - start
-    loss, curve.right = evaluate(stack, *test)
-    stack.end_epoch(loss)
-    curve.test_loss.append(loss)
-    curve.accuracy.append(float(curve.right.double().mean()))
+        logits = [forward(stack.params, some) for some in images.split(batch)]
+    targets = labels.split(batch)
+    losses = Losses.of([stack.loss(*pair) for pair in zip(logits, targets, strict=True)], [len(t) for t in targets])
+    wrong = torch.cat(logits).argmax(1) != labels
+    return losses, wrong.nonzero()[:, 0].tolist()

@@ -1,13 +1,16 @@
-"""The learning curves as a picture."""
+"""The learning curves as a picture, with the reference's band over its seeds."""
 
 import importlib.util
 import io
+from collections.abc import Sequence
+from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from torchstone.conformance.training import summary
 from torchstone.conformance.training.lockstep import FRACTION
 
 if TYPE_CHECKING:
-    from torchstone.conformance.training.run import Result
+    from torchstone.conformance.training.result import Result
 
 # The stacks should lie on one another, so they are told apart by form as well as by colour.
 STYLES: dict[str, dict[str, Any]] = {
@@ -24,11 +27,11 @@ def available() -> bool:
 
 
 def png(result: "Result") -> bytes:
-    """Test error, losses, and the first steps beside their budget; a line for each seed."""
+    """Test error and losses, means over the seeds with the reference's band; the first steps beside their budget."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(14, 4.8), layout="constrained")
-    figure.suptitle(result.title, fontsize=13, fontweight="bold", x=0.01, ha="left")
+    figure.suptitle(_plain(summary.title(result)), fontsize=13, fontweight="bold", x=0.01, ha="left")
     error, loss, steps = figure.subplots(1, 3)
     for axes in (error, loss, steps):
         axes.spines[["top", "right"]].set_visible(False)
@@ -52,7 +55,40 @@ def _epochs(axes: Any, result: "Result") -> range:
 
 
 def _name(result: "Result", stack: str) -> str:
-    return f"backend {result.backend}" if stack == "backend" else stack
+    return _plain(f"backend {result.backend}") if stack == "backend" else stack
+
+
+def _plain(text: str) -> str:
+    """Text from a backend, in which nothing is a formula."""
+    return text.replace("$", r"\$")
+
+
+def _draw(axes: Any, result: "Result", what: str, label: bool = False, **form: Any) -> None:
+    """The mean over the seeds of each stack, and from the least to the most of the reference's."""
+    epochs = range(1, result.recipe.epochs + 1)
+    for stack, curves in result.curves.items():
+        each = list(zip(*(_values(curve, what) for curve in curves), strict=True))
+        axes.plot(
+            epochs, [mean(v) for v in each], label=_name(result, stack) if label else None, **STYLES[stack], **form
+        )
+        if stack == "reference" and len(curves) > 1 and len(each) > 1:
+            low, high = map(min, each), map(max, each)
+            seeds = f"reference, all {len(curves)} seeds" if label else None
+            axes.fill_between(
+                epochs, [*low], [*high], color=STYLES[stack]["color"], alpha=0.18, linewidth=0, label=seeds
+            )
+
+
+def _values(curve: Any, what: str) -> Sequence[float]:
+    if what == "error":
+        return [1 - accuracy if accuracy < 1 else float("nan") for accuracy in curve.accuracy]
+    values: Sequence[float] = getattr(curve, what)
+    return values
+
+
+def _published(axes: Any, values: Sequence[float]) -> None:
+    """A row that was printed somewhere."""
+    axes.plot(range(1, len(values) + 1), values, linestyle="none", marker="x", color="black", label="published")
 
 
 def _error(axes: Any, result: "Result") -> None:
@@ -62,11 +98,11 @@ def _error(axes: Any, result: "Result") -> None:
     epochs = _epochs(axes, result)
     axes.set_title("Test images named wrongly", loc="left", fontsize=11)
     axes.set_yscale("log")
-    for stack, curves in result.curves.items():
-        for index, curve in enumerate(curves):
-            errors = [1 - accuracy if accuracy < 1 else float("nan") for accuracy in curve.accuracy]
-            axes.plot(epochs, errors, label=None if index else _name(result, stack), **STYLES[stack])
-    _line(axes, 1 - result.recipe.goal, f"goal: {result.recipe.goal:.0%} named rightly", epochs[0])
+    _draw(axes, result, "error", label=True)
+    if result.recipe.published:
+        _published(axes, [1 - float(text) for text in result.recipe.published.accuracy[: len(epochs)]])
+    if result.recipe.goal is not None:
+        _line(axes, 1 - result.recipe.goal, f"goal: {result.recipe.goal:.0%} named rightly", epochs[0])
     axes.yaxis.set_major_locator(FixedLocator([0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -82,10 +118,10 @@ def _line(axes: Any, height: float, text: str, left: float) -> None:
 def _loss(axes: Any, result: "Result") -> None:
     epochs = _epochs(axes, result)
     axes.set_title("Mean loss over samples", loc="left", fontsize=11)
-    for stack, curves in result.curves.items():
-        for curve in curves:
-            axes.plot(epochs, curve.test_loss, **STYLES[stack])
-            axes.plot(epochs, curve.train_loss, **STYLES[stack], alpha=0.45)
+    _draw(axes, result, "test_loss")
+    _draw(axes, result, "train_loss", alpha=0.45)
+    if result.recipe.published:
+        _published(axes, [float(text) for text in result.recipe.published.batch_loss[: len(epochs)]])
     axes.set_ylim(bottom=0)
     first = result.curves["reference"][0]
     for text, losses in (("training", first.train_loss), ("test", first.test_loss)):
@@ -109,7 +145,7 @@ def _steps(axes: Any, result: "Result") -> None:
     axes.set_yscale("log")
     _line(axes, FRACTION, f"the budget must be below {FRACTION:.0%}", 1)
     drawn: set[str] = set()
-    for each in result.agreements:
+    for each in (each for each in result.agreements if each.part == "first steps"):
         steps = range(1, len(each.errors) + 1)
         if not each.errors:
             continue

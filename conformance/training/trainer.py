@@ -10,19 +10,17 @@ included. The network's own forward and backward passes are always torch's.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn, optim
+from torch import Tensor
 
 from torchstone.conformance.backend import Backend, Unsupported, name_of
-from torchstone.conformance.oracle import rule
 from torchstone.conformance.program import LossProgram, TensorData
 from torchstone.conformance.training.recipe import Recipe
-from torchstone.reference.loss import value_and_gradients
-from torchstone.reference.optimizer import Optimizer
-from torchstone.reference.scheduler import Scheduler
+
+# The loss and its gradient for each parameter, where the parameters are now.
+Objective = Callable[[Sequence[Tensor]], tuple[Tensor, Sequence[Tensor]]]
 
 
 class Trainer(Protocol):
@@ -30,12 +28,16 @@ class Trainer(Protocol):
 
     `loss_and_gradient` gives the mean loss of a batch and its gradient with respect to the logits; a trainer without
     this method has its loss played as programs. `step` takes a gradient for each parameter and returns all parameters
-    after the step. `schedule_step` ends an epoch; it is called only where the recipe has a scheduler.
+    after the step. `minimise` is asked in its place of an optimizer that evaluates the loss itself, as often as it
+    likes: it takes a function of the parameters and returns them after the step. `schedule_step` ends an epoch; it is
+    called only where the recipe has a scheduler.
     """
 
     def loss_and_gradient(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]: ...
 
     def step(self, grads: Sequence[Tensor]) -> Sequence[Tensor]: ...
+
+    def minimise(self, objective: Objective) -> Sequence[Tensor]: ...
 
     def schedule_step(self, metric: float) -> None: ...
 
@@ -48,6 +50,10 @@ class TorchTrainer:
         self.optimizer = optimizer
         self.scheduler = scheduler
 
+    @property
+    def params(self) -> list[Tensor]:
+        return [param for group in self.optimizer.param_groups for param in group["params"]]
+
     def loss_and_gradient(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         logits = logits.detach().requires_grad_()
         value = self.loss(logits, target)
@@ -55,11 +61,18 @@ class TorchTrainer:
         return value.detach(), gradient
 
     def step(self, grads: Sequence[Tensor]) -> list[Tensor]:
-        params = [param for group in self.optimizer.param_groups for param in group["params"]]
-        for param, grad in zip(params, grads, strict=True):
-            param.grad = grad
+        self._put(grads)
         self.optimizer.step()
-        return params
+        return self.params
+
+    def minimise(self, objective: Objective) -> list[Tensor]:
+        def closure() -> Tensor:
+            value, grads = objective(self.params)
+            self._put(grads)
+            return value
+
+        self.optimizer.step(closure)
+        return self.params
 
     def schedule_step(self, metric: float) -> None:
         if type(self.scheduler).__name__ == "ReduceLROnPlateau":
@@ -67,40 +80,9 @@ class TorchTrainer:
         else:
             self.scheduler.step()
 
-
-def torch_trainer(loss: Callable[[Tensor, Tensor], Tensor], optimizer: Any, scheduler: Any = None) -> Trainer:
-    """The trainer of a namespace with torch's names: a loss module, an optimizer over the parameters, a scheduler."""
-    return TorchTrainer(loss, optimizer, scheduler)
-
-
-class ReferenceTrainer:
-    """The reference components, in the dtype of the parameters."""
-
-    def __init__(self, recipe: Recipe, params: Sequence[Tensor]) -> None:
-        loss = recipe.loss
-        self.loss = partial(getattr(rule("losses", loss.component), loss.component), **loss.options)
-        self.optimizer = Optimizer(
-            rule("optimizers", recipe.optimizer.component), [(params, {})], **recipe.optimizer.options
-        )
-        self.group = self.optimizer.groups[0]
-        if recipe.scheduler:
-            scheduler = rule("schedulers", recipe.scheduler.component)
-            self.scheduler = Scheduler(scheduler, [self.group.options["lr"]], **recipe.scheduler.options)
-            self.group.options["lr"] = self.scheduler.lrs[0]
-
-    def loss_and_gradient(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        value, gradients = value_and_gradients(self.loss, {"input": logits, "target": target}, ["input"])
-        return value, gradients["input"]
-
-    def step(self, grads: Sequence[Tensor]) -> list[Tensor]:
-        with torch.no_grad():
-            self.optimizer.step(grads)
-        return self.optimizer.params
-
-    def schedule_step(self, metric: float) -> None:
-        self.scheduler.lrs = [self.group.options["lr"]]
-        self.scheduler.step(metric)
-        self.group.options["lr"] = self.scheduler.lrs[0]
+    def _put(self, grads: Sequence[Tensor]) -> None:
+        for param, grad in zip(self.params, grads, strict=True):
+            param.grad = grad
 
 
 class ProgramLoss:
@@ -122,6 +104,10 @@ class ProgramLoss:
         params: Sequence[Tensor] = self.trainer.step(grads)
         return params
 
+    def minimise(self, objective: Objective) -> Sequence[Tensor]:
+        params: Sequence[Tensor] = self.trainer.minimise(objective)
+        return params
+
     def schedule_step(self, metric: float) -> None:
         self.trainer.schedule_step(metric)
 
@@ -141,8 +127,3 @@ def trainer_of(backend: Backend, recipe: Recipe, params: Sequence[Tensor]) -> Tr
         )
     trainer: Trainer = make(recipe, params)
     return trainer if hasattr(trainer, "loss_and_gradient") else ProgramLoss(backend, recipe, trainer)
-
-
-# What the built-in stack is made of.
-LOSSES: dict[str, Any] = {"cross_entropy": nn.CrossEntropyLoss}
-OPTIMIZERS: dict[str, Any] = {"sgd": optim.SGD}
