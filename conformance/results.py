@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # torch is imported only where a run needs it: the command re
     from torchstone.conformance.backend import Backend
     from torchstone.conformance.judge import Verdict
     from torchstone.conformance.player import Player
+    from torchstone.conformance.program import Program
 
 OUTCOMES = ("pass", "fail", "error", "known", "fixed", "inconclusive", "vacuous", "unsupported", "blocked")
 BAD = ("fail", "error", "fixed")
@@ -54,6 +55,7 @@ class Record:
     actual: float | None = None
     budget: float | None = None
     program: Any = None
+    course: Any = None
     script: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -126,13 +128,29 @@ def records(clause: str, stem: str, player: "Player", seconds: float) -> list[Re
             record.others = sorted(ledger.involved[dtype] - {stem})
             record.program = to_json(verdict.program)
             record.script = script(player.backend, verdict, clause)
+            record.course = _course(player, verdict.program, verdict.at)
         elif record.outcome in ("known", "fixed"):
             deviation = held.get(dtype) or gone.get(dtype) or player.known[0]
             record.reason, record.program = deviation.reason, to_json(deviation.program)
+            record.course = _course(player, deviation.program)
         elif record.outcome == "unsupported":
             record.reason = next(iter(sorted(ledger.reasons)), "")
         found.append(record)
     return found
+
+
+def _course(player: "Player", program: "Program", at: "tuple[int, str, tuple[int, ...]] | None" = None) -> Any:
+    """How the number that is wrong went on from event to event, where the program has events that the backend plays."""
+    from torchstone.conformance.program import GradientProgram, LossProgram
+    from torchstone.conformance.report.course import course
+
+    if isinstance(program, LossProgram | GradientProgram):
+        return None
+    try:
+        trace = player.backend.play(program)
+    except Exception:  # the record says so already
+        return None
+    return course(player.judge.budget(program), trace, at[1:] if at else None)
 
 
 def _outcome(counts: Counter[str], verdict: "Verdict | None", held: bool, gone: bool) -> str:
