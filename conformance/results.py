@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from torchstone import __version__
-from torchstone.conformance.clauses import clauses, components
+from torchstone.conformance.clauses import UnknownName, clause, clauses, component, components
 
 if TYPE_CHECKING:  # torch is imported only where a run needs it: the command reads results without
     from torchstone.conformance.backend import Backend
@@ -199,15 +199,24 @@ def write(path: Path, header: dict[str, Any], found: Sequence[Record], problems:
 
 
 class CutOff(Exception):
-    """A results file has no footer, or one that does not fit: it was cut off."""
+    """A results file is not whole, or not one of this edition; the message names the file and the rule."""
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[Record], dict[str, Any]]:
-    """The header, the records and the footer of a results file. Raises `CutOff` where the footer is missing."""
-    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    if len(lines) < 2 or lines[-1].get("end") != len(lines) - 2:
+    """The header, the records and the footer of a results file. Raises `CutOff` where it is not whole."""
+    try:
+        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    except ValueError:
+        lines = []
+    if len(lines) < 2 or not isinstance(lines[-1], dict) or lines[-1].get("end") != len(lines) - 2:
         raise CutOff(f"results: the file must end with a footer that counts its records, got {path}; run again")
-    return lines[0], [Record.from_json(line) for line in lines[1:-1]], lines[-1]
+    try:
+        found = [Record.from_json(line) for line in lines[1:-1]]
+        for record in found:
+            clause(record.clause), component(record.component)
+    except (TypeError, UnknownName) as wrong:
+        raise CutOff(f"results: the records must be those of edition {EDITION}, got {path}: {wrong}") from None
+    return lines[0], found, lines[-1]
 
 
 def count(found: Iterable[Record]) -> Counter[str]:

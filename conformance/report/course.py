@@ -26,7 +26,11 @@ def course(budget: "Budget", trace: "Trace", at: Place | None = None) -> dict[st
         budget.widen()
     allowed = budget.allowed
     places = [at] if at else [(name, element) for name in _names(budget) for element in _elements(budget, name)]
-    found = [(points, name, element) for name, element in places if (points := _points(budget, allowed, trace, name, element))]
+    found = [
+        (points, name, element)
+        for name, element in places
+        if (points := _points(budget, allowed, trace, name, element))
+    ]
     if not found:
         return None
     points, name, element = max(found, key=lambda course: max(map(excess, course[0])))
@@ -62,9 +66,7 @@ def _elements(budget: "Budget", name: str) -> list[tuple[int, ...]]:
     return list(np.ndindex(*budget.trace.entries[-1].tensors[name].shape))
 
 
-def _points(
-    budget: "Budget", allowed: "Vector", trace: "Trace", name: str, element: tuple[int, ...]
-) -> list[Point]:
+def _points(budget: "Budget", allowed: "Vector", trace: "Trace", name: str, element: tuple[int, ...]) -> list[Point]:
     points = []
     pairs = enumerate(zip(budget.trace.entries, trace.entries, strict=False))
     for index, (exact, found) in pairs:
@@ -80,6 +82,10 @@ def _points(
 
 def _number(tensor: "Tensor | None", element: tuple[int, ...]) -> float | None:
     """An element of a tensor, where there is one of that place."""
-    if tensor is None or len(element) != tensor.dim() or any(i >= n for i, n in zip(element, tensor.shape, strict=True)):
+    if (
+        tensor is None
+        or len(element) != tensor.dim()
+        or any(i >= n for i, n in zip(element, tensor.shape, strict=True))
+    ):
         return None
     return float(tensor[element])

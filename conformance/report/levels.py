@@ -41,8 +41,10 @@ class Claim:
     def __str__(self) -> str:
         if not self.level:
             return "no level"
-        said = self.level if self.components == self.of else f"{self.level}, {self.components} of {self.of} components"
-        return f"{said}, {plural(self.deviations, 'declared deviation')}" if self.deviations else said
+        said = (
+            self.level if self.components == self.of else f"{self.level} for {self.components} of {self.of} components"
+        )
+        return f"{said}, with {plural(self.deviations, 'declared deviation')}" if self.deviations else said
 
 
 def plural(number: int, noun: str) -> str:
