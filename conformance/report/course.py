@@ -51,7 +51,7 @@ def excess(point: Point) -> float:
     _, expected, allowed, actual = point
     if expected == actual or (math.isnan(expected) and math.isnan(actual)):
         return 0.0
-    error = abs(actual - expected) / allowed
+    error = abs(actual - expected) / allowed if allowed else math.inf
     return error if math.isfinite(error) else math.inf
 
 

@@ -127,9 +127,8 @@ def history(runs: Sequence[Run]) -> Table:
     table.add_column("level", overflow="fold")
     for run, own in zip(runs, counts, strict=True):
         backend = f"{run.header['backend']['name']} {run.header['backend']['version']}"
-        table.add_row(
-            *map(Text, map(_plain, (run.name, backend))), *(str(own[each] or "") for each in seen), str(run.claim)
-        )
+        numbers = (str(own[each] or "") for each in seen)
+        table.add_row(Text(_plain(run.name)), Text(_plain(backend)), *numbers, run.claim.level or "none")
     return table
 
 

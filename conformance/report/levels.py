@@ -63,12 +63,15 @@ def _tables() -> tuple[dict[tuple[str, str], str], dict[str, tuple[str, ...]]]:
 
 def part_of(record: Record) -> str:
     """The part that a record is counted under."""
-    if record.dtype in LOW:
-        return "low precision"
-    where = clause(record.clause)
+    return "low precision" if record.dtype in LOW else _part(record.clause, record.component)
+
+
+@cache
+def _part(id: str, stem: str) -> str:
+    where = clause(id)
     page, section = pages()[where.stem], where.section
     if section == "Examples":  # of the page of the component
-        page, section = component(record.component), "Value"
+        page, section = component(stem), "Value"
     return _tables()[0][page.kind or page.stem, section]
 
 

@@ -33,7 +33,8 @@ class Axis:
         span = (self.high - self.low) / about
         step = 10.0 ** math.floor(math.log10(span))
         step *= next(factor for factor in (1, 2, 5, 10) if factor * step >= span)
-        return [n * step for n in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
+        found = (n * step for n in range(math.ceil(self.low / step), math.floor(self.high / step) + 1))
+        return list(dict.fromkeys(found))
 
 
 def _said(ticks: Sequence[float]) -> list[str]:
@@ -77,7 +78,7 @@ def _values(points: Sequence[Point], events: Axis, title: str) -> Markup:
 def _errors(points: Sequence[Point], events: Axis, title: str) -> Markup:
     """On a logarithmic axis, where an error of nothing lies on the floor."""
     found = [min(max(excess(point), 0.0), MOST) for point in points]
-    top = max(2.0, *(math.ceil(math.log10(error)) for error in found if error))
+    top = max([2.0, *(math.ceil(math.log10(error)) for error in found if error)])
     heights = Axis(-3.0, top, HEIGHT - BOTTOM, TOP)
     dots = [
         (events(p[0]), heights(max(-3.0, math.log10(e)) if e else -3.0)) for p, e in zip(points, found, strict=True)

@@ -47,7 +47,8 @@ def clause_html(text: str) -> Markup:
 
     def keep(found: re.Match[str]) -> str:
         display = "block" if found["display"] else "inline"
-        formula = convert((found["display"] or found["inline"]).strip(), display=display)
+        source = (found["display"] or found["inline"]).strip().replace("\\_", "_")  # only names in \text have one
+        formula = convert(source, display=display)
         formulas.append(NUMBERED.sub(_character, formula.replace(XMLNS, "").replace(' display="inline"', "")))
         return f"\x02{len(formulas) - 1}\x03"
 
