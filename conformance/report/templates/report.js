@@ -109,7 +109,7 @@ function filter() {
     components += any;
   }
   for (const part of all(".matrix tbody")) find(".kind", part).hidden = all("tr.component", part).every((row) => row.hidden);
-  find("#found").textContent = idle ? "" : `${components} of ${rows.length} components, ${clauses} clauses`;
+  find("#found").textContent = idle ? "" : `${components} of ${rows.length} components, ${clauses} clause${clauses === 1 ? "" : "s"}`;
 }
 
 // Hides what the filter leaves out, but for what was asked for by its own link, and says so.
