@@ -202,6 +202,7 @@ def test_junit_has_a_case_for_each_record_and_can_be_read(hostile):
         (whole(), "complete", "brightgreen"),
         (whole("adam"), "low precision for 1 of 61 components", "green"),
         ([*whole("adam"), *replaced(whole("mse"), unsupported=bool)], "low precision for 1 of 61 components", "green"),
+        (replaced(whole(), fail=lambda r: (r.clause, r.dtype) == ("adam.22", "float64")), "low precision", "yellow"),
         (sample(HOSTILE), "does not conform", "red"),
     ],
 )
@@ -393,6 +394,9 @@ def test_a_course_is_that_of_the_number_that_leaves_its_budget_farthest():
     ]
     assert course(judge.budget(program), trace, ("param 0", (0,)))["output"] == "param 0[0]"
     assert course(judge.budget(program), Trace(trace.entries[:2])) is None
+    for other in (None, [1.0], torch.ones(2, dtype=torch.complex64)):  # what a backend should not give
+        assert course(judge.budget(program), Trace((*exact.entries[:2], Entry({"param 0": other})))) is None
+    assert course(judge.budget(program), {"entries": []}) is None
 
 
 # The command.

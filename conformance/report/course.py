@@ -4,8 +4,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # torch is imported only where a run needs it
-    from torch import Tensor
-
     from torchstone.conformance.judge import Budget, Vector
     from torchstone.conformance.trace import Trace
 
@@ -21,7 +19,10 @@ def course(budget: "Budget", trace: "Trace", at: Place | None = None) -> dict[st
     None where there are too few events to draw, or the trace does not go along with the program.
     """
     from torchstone.conformance.judge import KNOWN
+    from torchstone.conformance.trace import Trace
 
+    if not isinstance(trace, Trace):
+        return None
     while budget.runs < KNOWN:
         budget.widen()
     allowed = budget.allowed
@@ -80,7 +81,7 @@ def _points(budget: "Budget", allowed: "Vector", trace: "Trace", name: str, elem
     return points if len(points) >= SHORTEST else []
 
 
-def _number(tensor: "Tensor | None", element: tuple[int, ...]) -> float | None:
+def _number(tensor: object, element: tuple[int, ...]) -> float | None:
     """An element of a tensor, where there is one of that place."""
     if (
         tensor is None

@@ -56,6 +56,11 @@ def clause_html(text: str) -> Markup:
     return Markup(MARK.sub(lambda found: formulas[int(found[1])], _markdown().render(plain)))
 
 
+def clause_markdown(text: str) -> str:
+    """A clause of the spec as Markdown on one line, with its links to other pages as their words."""
+    return " ".join(LINK.sub(r"\1", text).split())
+
+
 def _character(found: re.Match[str]) -> str:
     """A character in place of its number, unless it is one of those that are markup."""
     character = chr(int(found[1], 16))
@@ -96,4 +101,4 @@ def short(value: object) -> str:
     found = float(value)  # type: ignore[arg-type]
     if not math.isfinite(found):
         return "∞" if found > 0 else "−∞" if found < 0 else "NaN"
-    return f"{found:.2f}" if 0.005 <= abs(found) < 10 or not found else f"{found:.3g}"
+    return f"{found:.2f}" if 0.005 <= abs(found) < 10 else f"{found:.3g}"

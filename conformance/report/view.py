@@ -101,6 +101,11 @@ class Cell:
         return first(self.counts)
 
     @property
+    def diagnosis(self) -> str:
+        """What the backend does instead, as far as that is known."""
+        return next((r.diagnosis for entry in self.entries for r in entry.records if r.diagnosis), "")
+
+    @property
     def words(self) -> str:
         """What it says to someone who does not see it: `fail: 2 of 14 clauses`."""
         said = [f"{self.counts[outcome]} {outcome}" for outcome in SIGNS if self.counts[outcome]]
@@ -137,8 +142,7 @@ class Row:
 
     @property
     def diagnosis(self) -> str:
-        """What it does instead, as far as that is known."""
-        return next((r.diagnosis for entry in self.bad for r in entry.records if r.diagnosis), "")
+        return next((cell.diagnosis for cell in self.cells.values() if cell.diagnosis), "")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,14 @@ from torchstone.conformance.results import BAD, Record
 
 TEMPLATES = files("torchstone.conformance.report") / "templates"
 PRINTED = 20  # failures whose programs and scripts stand in the Markdown; a summary in CI holds 1 MiB
+COLOURS = {
+    "": "red",
+    "core": "yellow",
+    "gradients": "yellow",
+    "stateful": "yellowgreen",
+    "low precision": "green",
+    "complete": "brightgreen",
+}
 UNDECIDED = ("unsupported", "inconclusive", "vacuous", "blocked")
 
 
@@ -74,6 +82,7 @@ def _template(name: str) -> jinja2.Template:
         clause_html=text.clause_html,
         ticked=text.ticked,
         body=text.body,
+        clause_markdown=text.clause_markdown,
         md=text.markdown,
         fenced=text.fenced,
     )
@@ -97,12 +106,12 @@ def markdown(report: Report) -> str:
 def badge(report: Report) -> dict[str, Any]:
     """An endpoint of shields.io. Nothing in it comes from the backend."""
     claim = report.claim
-    colours = {"": "red", "core": "yellow", "gradients": "yellow", "stateful": "yellowgreen", "low precision": "green"}
+    colour = COLOURS[claim.level] if report.conforms or not claim.level else "yellow"  # a level, and failures beyond it
     return {
         "schemaVersion": 1,
         "label": f"torchstone {report.header['edition']}",
         "message": str(claim) if report.conforms or claim.level else "does not conform",
-        "color": colours.get(claim.level, "brightgreen") if report.conforms or claim.level else "red",
+        "color": colour,
     }
 
 
