@@ -82,11 +82,10 @@ def _points(budget: "Budget", allowed: "Vector", trace: "Trace", name: str, elem
 
 
 def _number(tensor: object, element: tuple[int, ...]) -> float | None:
-    """An element of a tensor, where there is one of that place."""
-    if (
-        tensor is None
-        or len(element) != tensor.dim()
-        or any(i >= n for i, n in zip(element, tensor.shape, strict=True))
-    ):
+    """An element of a tensor of real numbers, where there is one of that place."""
+    from torch import Tensor
+
+    if not isinstance(tensor, Tensor) or tensor.is_complex() or len(element) != tensor.dim():
         return None
-    return float(tensor[element])
+    there = all(index < length for index, length in zip(element, tensor.shape, strict=True))
+    return float(tensor[element]) if there else None
