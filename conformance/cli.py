@@ -91,7 +91,8 @@ def run(
     if known and not known.is_file():
         raise mistake(f"known: there must be a file of declared deviations, got {known}")
     file = out / "results.jsonl"
-    file.unlink(missing_ok=True)
+    for name in (file.name, *write.NAMES):  # those of another run would be taken for those of this one
+        (out / name).unlink(missing_ok=True)
     command = [
         *_suite(backend, profile, seed, out, stems),
         *(f"--torchstone-clause={id}" for id in ids),
@@ -128,8 +129,13 @@ def report(
     """
     from torchstone.conformance.report import write
 
-    for made in write.write(*_results(file), out, site):
-        console.print(made, highlight=False, soft_wrap=True)
+    found = _results(file)
+    try:
+        made = write.write(*found, out, site)
+    except OSError as wrong:
+        raise mistake(f"out: there must be a folder to write into, got {out}: {wrong}") from None
+    for path in made:
+        console.print(str(path), highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -155,7 +161,9 @@ def _results(file: Path) -> tuple[dict[str, Any], list[Any], dict[str, Any]]:
 
     try:
         return results.read(file)
-    except (results.CutOff, OSError) as wrong:
+    except OSError as wrong:
+        raise mistake(f"results: there must be a file of results, got {file}: {wrong.strerror}") from None
+    except results.CutOff as wrong:
         raise mistake(wrong) from None
 
 

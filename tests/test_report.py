@@ -150,6 +150,17 @@ def test_a_cell_counts_its_clauses_and_shows_the_outcome_that_says_most():
     assert "2 fail, 1 error" in cell.words
 
 
+def test_settings_are_shown_as_they_were_given():
+    header, records, footer = reports.results(sample())
+    header["settings"].update(components=["adam", "step"], dialects={"adam": "eps_hat"}, device="")
+    assert view(header, records, footer).settings == {
+        "profile": "quick",
+        "seed": "0",
+        "components": "adam, step",
+        "dialects": "adam: eps_hat",
+    }
+
+
 def test_every_clause_can_be_shown_with_its_formulas_as_mathml():
     for clause in clauses().values():
         shown = text.clause_html(clause.text)
@@ -190,7 +201,10 @@ def test_junit_has_a_case_for_each_record_and_can_be_read(hostile):
     own = sample()
     cases = root.findall("testsuite/testcase")
     assert len(cases) == len(own) + 1  # and the problem
-    for tag, outcomes in (("failure", ("fail", "fixed")), ("skipped", write.UNDECIDED)):
+    for tag, outcomes in (
+        ("failure", ("fail", "fixed")),
+        ("skipped", ("unsupported", "inconclusive", "vacuous", "blocked")),
+    ):
         assert len(root.findall(f"testsuite/testcase/{tag}")) == sum(each.outcome in outcomes for each in own)
     assert len(root.findall("testsuite/testcase/error")) == 2
     assert sum(int(suite.get("tests")) for suite in root) == len(cases)
@@ -443,5 +457,8 @@ def test_bad_results_are_refused_in_one_line(tmp_path):
             assert done.exit_code == 2
             assert said in done.stderr
             assert done.stderr.count("\n") == 1
+    done = CliRunner().invoke(app, ["report", str(tmp_path / "good.jsonl"), "--out", str(tmp_path / "good.jsonl")])
+    assert done.exit_code == 2
+    assert "out: there must be a folder" in done.stderr
     assert CliRunner().invoke(app, ["diff", str(tmp_path / "good.jsonl")]).exit_code == 2
     assert CliRunner().invoke(app, ["diff", *[str(tmp_path / "good.jsonl")] * 2]).exit_code == 0

@@ -171,6 +171,17 @@ class Report:
         return f"{backend['name']} {backend['version']}" + (f" on {device}" if device else "")
 
     @property
+    def settings(self) -> dict[str, str]:
+        """How the run was asked for, as far as it was asked for anything."""
+
+        def said(value: Any) -> str:
+            if isinstance(value, dict):
+                return ", ".join(f"{name}: {item}" for name, item in value.items())
+            return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+        return {name: said(value) for name, value in self.header["settings"].items() if value}
+
+    @property
     def conforms(self) -> bool:
         return not self.footer["problems"] and not any(record.outcome in BAD for record in self.records)
 

@@ -21,6 +21,7 @@ from torchstone.conformance.report.view import Report
 from torchstone.conformance.results import BAD, Record
 
 TEMPLATES = files("torchstone.conformance.report") / "templates"
+NAMES = ("report.html", "report.md", "badge.json", "junit.xml")
 PRINTED = 20  # failures whose programs and scripts stand in the Markdown; a summary in CI holds 1 MiB
 COLOURS = {
     "": "red",
@@ -42,17 +43,12 @@ def write(
     """
     report = views.view(header, records, footer)
     out.mkdir(parents=True, exist_ok=True)
-    made = {
-        "report.html": html(report, site),
-        "report.md": markdown(report),
-        "badge.json": json.dumps(badge(report), indent=1) + "\n",
-        "junit.xml": junit(report),
-    }
-    for name, content in made.items():
+    contents = (html(report, site), markdown(report), json.dumps(badge(report), indent=1) + "\n", junit(report))
+    for name, content in zip(NAMES, contents, strict=True):
         part = out / f"{name}.part"
         part.write_text(content, "utf-8")
         os.replace(part, out / name)
-    return [out / name for name in made]
+    return [out / name for name in NAMES]
 
 
 @cache
