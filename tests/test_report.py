@@ -245,7 +245,7 @@ def test_a_backend_in_which_everything_passes_reaches_every_level():
     assert str(levels.claim(levels.reckon(whole()))) == "complete"
 
 
-@pytest.mark.parametrize("outcome", levels.BLOCKING)
+@pytest.mark.parametrize("outcome", ["fail", "error", "fixed", "blocked"])
 @pytest.mark.parametrize(
     ("clause", "dtype", "left"),
     [
@@ -417,7 +417,7 @@ def test_a_course_is_that_of_the_number_that_leaves_its_budget_farthest():
 
 
 def test_a_run_writes_its_report_and_draws_what_fails(tmp_path):
-    chosen = ["--component=step", "--clause=step.1", "--clause=step.2", "--profile=smoke", "--jobs=1"]
+    chosen = ["--component=step", "--clause=step.1", "--profile=smoke", "--jobs=1"]
     done = torchstone("run", "--backend=torch-like:tests.liars:Wrong", *chosen, f"--out={tmp_path}")
     assert done.returncode == 1
     assert "report.html" in done.stdout
@@ -431,8 +431,8 @@ def test_a_run_writes_its_report_and_draws_what_fails(tmp_path):
     drawn = next(line["course"] for line in lines if line.get("outcome") == "fail" and "course" in line)
     assert drawn["output"].startswith("lr[")
     assert drawn["expected"] != drawn["actual"]
-    again = torchstone("report", tmp_path / "results.jsonl", f"--out={tmp_path / 'again'}")
-    assert again.returncode == 0
+    again = CliRunner().invoke(app, ["report", str(tmp_path / "results.jsonl"), "--out", str(tmp_path / "again")])
+    assert again.exit_code == 0
     for name in ("report.html", "report.md", "badge.json", "junit.xml"):
         assert (tmp_path / "again" / name).read_bytes() == (tmp_path / name).read_bytes()
 
