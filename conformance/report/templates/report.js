@@ -6,11 +6,10 @@ document.documentElement.classList.add("js");
 
 const panel = find("#panel");
 const body = find("#panel-body");
-// The clauses of each cell, as HTML that nobody reads before the cell is opened: thousands of them open at once.
+// The clauses of each cell, as HTML that is not read before the cell is opened: so a page of thousands opens at once.
 const cells = new Map(all("noscript[data-cell]").map((holder) => [holder.dataset.cell, holder]));
-let opener = null; // what gets the focus back
 
-function open(id, from) {
+function openCell(id) {
   const holder = cells.get(id.split(":")[0]);
   if (!holder) return false;
   const parsed = document.createElement("template");
@@ -20,10 +19,7 @@ function open(id, from) {
   const target = document.getElementById(id) || body.firstElementChild;
   find("#panel-title").textContent = find("h2", body).textContent;
   find("#filtered").textContent = mark(holder.dataset.cell, target);
-  if (!panel.open) {
-    opener = from;
-    panel.showModal();
-  }
+  if (!panel.open) panel.showModal(); // which gives the focus back when it closes
   panel.scrollTop = 0;
   const entry = target.matches(".entry");
   if (entry) target.scrollIntoView();
@@ -35,16 +31,14 @@ function open(id, from) {
 panel.addEventListener("close", () => {
   body.replaceChildren();
   history.replaceState(null, "", location.pathname + location.search);
-  if (opener) opener.focus();
-  opener = null;
 });
 find("#close").addEventListener("click", () => panel.close());
 panel.addEventListener("click", (event) => event.target === panel && panel.close());
 document.addEventListener("click", (event) => {
   const link = event.target.closest('a[href^="#"]');
-  if (link && open(link.getAttribute("href").slice(1), link)) event.preventDefault();
+  if (link && openCell(link.getAttribute("href").slice(1))) event.preventDefault();
 });
-addEventListener("hashchange", () => open(location.hash.slice(1), null));
+addEventListener("hashchange", () => openCell(location.hash.slice(1)));
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest(".copy");
@@ -138,4 +132,4 @@ addEventListener("keydown", (event) => {
   }
 });
 find(".tools").hidden = false;
-open(location.hash.slice(1), null);
+openCell(location.hash.slice(1));
