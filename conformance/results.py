@@ -193,9 +193,17 @@ def write(path: Path, header: dict[str, Any], found: Sequence[Record], problems:
     counts = dict(count(ordered))
     footer = {"end": len(ordered), "outcomes": counts, "seconds": round(seconds, 2), "problems": list(problems)}
     lines = [header, *(record.to_json() for record in ordered), footer]
-    temporary = path.with_suffix(".partial")
-    temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
-    os.replace(temporary, path)
+    replace(path, "".join(json.dumps(line) + "\n" for line in lines))
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file beside its place and move it there, so that it is there whole or not at all."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_text(text, "utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 class CutOff(Exception):

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import os
 import xml.etree.ElementTree as xml
 from collections.abc import Sequence
 from functools import cache
@@ -18,7 +17,7 @@ from torchstone.conformance import failure
 from torchstone.conformance.report import levels, plots, text
 from torchstone.conformance.report import view as views
 from torchstone.conformance.report.view import Report
-from torchstone.conformance.results import BAD, Record
+from torchstone.conformance.results import BAD, Record, replace
 
 TEMPLATES = files("torchstone.conformance.report") / "templates"
 NAMES = ("report.html", "report.md", "badge.json", "junit.xml")
@@ -45,9 +44,7 @@ def write(
     out.mkdir(parents=True, exist_ok=True)
     contents = (html(report, site), markdown(report), json.dumps(badge(report), indent=1) + "\n", junit(report))
     for name, content in zip(NAMES, contents, strict=True):
-        part = out / f"{name}.part"
-        part.write_text(content, "utf-8")
-        os.replace(part, out / name)
+        replace(out / name, content)
     return [out / name for name in NAMES]
 
 
