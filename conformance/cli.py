@@ -42,6 +42,9 @@ OUT = Path("torchstone-results")
 BACKEND = typer.Option(
     "--backend", "-b", help="NAME, NAME:REST, torch-like:package.module[:attribute] or package.module:object."
 )
+SITE = typer.Option(
+    "--site", envvar="TORCHSTONE_SITE", help="Where the pages of the spec are on the web: clauses link to them."
+)
 JSON = typer.Option("--json", help="Print JSON.")
 
 
@@ -71,7 +74,8 @@ def run(
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = min(os.cpu_count() or 1, 8),
     known: Annotated[Path | None, typer.Option(help="Declared deviations, in place of the backend's own file.")] = None,
     device: Annotated[str, typer.Option(help="Where the backend is to compute, such as cuda:0.")] = "",
-    out: Annotated[Path, typer.Option(help="The folder for results.jsonl and junit.xml.")] = OUT,
+    out: Annotated[Path, typer.Option(help="The folder for results.jsonl and the report.")] = OUT,
+    site: Annotated[str, SITE] = "",
 ) -> None:
     """Test a backend against the spec.
 
@@ -79,6 +83,7 @@ def run(
     not be started.
     """
     from torchstone.conformance import results
+    from torchstone.conformance.report import write
 
     try:
         stems = [spec.component(name).stem for name in component or ()]
@@ -88,10 +93,10 @@ def run(
     if known and not known.is_file():
         raise mistake(f"known: there must be a file of declared deviations, got {known}")
     file = out / "results.jsonl"
-    file.unlink(missing_ok=True)
+    for name in (file.name, *write.NAMES):  # those of another run would be taken for those of this one
+        (out / name).unlink(missing_ok=True)
     command = [
         *_suite(backend, profile, seed, out, stems),
-        f"--junitxml={out / 'junit.xml'}",
         *(f"--torchstone-clause={id}" for id in ids),
         *([f"--torchstone-known={known}"] if known else []),
         *([f"--torchstone-device={device}"] if device else []),
@@ -108,7 +113,60 @@ def run(
     header, records, footer = results.read(file)
     if not records and not footer["problems"]:
         raise mistake("nothing was tested: no clause of these components is among the clauses asked for")
-    raise typer.Exit(show(header, records, footer, file))
+    code = show(header, records, footer, file)
+    write.write(header, records, footer, out, site)
+    console.print(f"report: {out / 'report.html'}", highlight=False)
+    raise typer.Exit(code)
+
+
+@app.command()
+def report(
+    file: Annotated[Path, typer.Argument(metavar="RESULTS.jsonl", help="What `torchstone run` wrote.")],
+    out: Annotated[Path, typer.Option(help="The folder for report.html, report.md, junit.xml and badge.json.")] = OUT,
+    site: Annotated[str, SITE] = "",
+) -> None:
+    """Make the report of a run anew from its results: a page, Markdown, JUnit and a badge.
+
+    Exit codes: 0 the report was written; 2 there are no whole results of this edition in the file.
+    """
+    from torchstone.conformance.report import write
+
+    found = _results(file)
+    try:
+        made = write.write(*found, out, site)
+    except OSError as wrong:
+        raise mistake(f"out: there must be a folder to write into, got {out}: {wrong}") from None
+    for path in made:
+        console.print(str(path), highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command()
+def diff(
+    found: Annotated[
+        list[Path], typer.Argument(metavar="OLD.jsonl NEW.jsonl", help="Results in order; more than two are a history.")
+    ],
+) -> None:
+    """Say what got better and what got worse, by clause, component and dtype, from each of some runs to the next.
+
+    Exit codes: 0 nothing got worse in the last step; 1 something did; 2 the call is mistaken.
+    """
+    from torchstone.conformance.report import diff as differences
+
+    if len(found) < 2:
+        raise mistake(f"diff: there must be at least two results files, got {found[0]}")
+    raise typer.Exit(differences.show([differences.Run(str(file), *_results(file)) for file in found], console))
+
+
+def _results(file: Path) -> tuple[dict[str, Any], list[Any], dict[str, Any]]:
+    """The results in a file, or an exit with a message that says what is wrong with it."""
+    from torchstone.conformance import results
+
+    try:
+        return results.read(file)
+    except OSError as wrong:
+        raise mistake(f"results: there must be a file of results, got {file}: {wrong.strerror}") from None
+    except results.CutOff as wrong:
+        raise mistake(wrong) from None
 
 
 def _suite(backend: str, profile: str, seed: int, out: Path, stems: list[str]) -> list[str]:

@@ -121,7 +121,7 @@ class Budget(Spread):
 
     def moved_trace(self, run: int) -> Trace:
         """A trace that an honest implementation could give: one run, and each output off by a part of its floor."""
-        floor = _floor([output.to(_dtype(self.program, name)) for (_, name), output in self._named], self.exact)
+        floor = _floor(self._rounded(), self.exact)
         noise = np.resize(np.roll(NOISE, 7919 * run), len(floor))
         with np.errstate(all="ignore"):
             moved = self.moved(run) + np.where(self.exact == 0, 0.0, noise * floor / SAFETY)
@@ -130,6 +130,16 @@ class Budget(Spread):
         for ((index, name), output), part in zip(self._named, parts, strict=True):
             entries[index][name] = part.view(output.shape)
         return Trace(tuple(Entry(tensors) for tensors in entries))
+
+    @property
+    def allowed(self) -> Vector:
+        """By how much each output may be off, as far as the runs that were made can tell."""
+        found: Vector = np.maximum(_floor(self._rounded(), self.exact), SAFETY * self.spread)
+        return found
+
+    def _rounded(self) -> list[Tensor]:
+        """The outputs in the dtypes that a backend gives them."""
+        return [output.to(_dtype(self.program, name)) for (_, name), output in self._named]
 
     @cached_property
     def chain(self) -> Vector | None:

@@ -18,12 +18,13 @@ from rich.console import Console
 from rich.table import Table
 
 from torchstone import __version__
-from torchstone.conformance.clauses import clauses, components
+from torchstone.conformance.clauses import UnknownName, clause, clauses, component, components
 
 if TYPE_CHECKING:  # torch is imported only where a run needs it: the command reads results without
     from torchstone.conformance.backend import Backend
     from torchstone.conformance.judge import Verdict
     from torchstone.conformance.player import Player
+    from torchstone.conformance.program import Program
 
 OUTCOMES = ("pass", "fail", "error", "known", "fixed", "inconclusive", "vacuous", "unsupported", "blocked")
 BAD = ("fail", "error", "fixed")
@@ -54,6 +55,7 @@ class Record:
     actual: float | None = None
     budget: float | None = None
     program: Any = None
+    course: Any = None
     script: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -126,13 +128,29 @@ def records(clause: str, stem: str, player: "Player", seconds: float) -> list[Re
             record.others = sorted(ledger.involved[dtype] - {stem})
             record.program = to_json(verdict.program)
             record.script = script(player.backend, verdict, clause)
+            record.course = _course(player, verdict.program, verdict.at)
         elif record.outcome in ("known", "fixed"):
             deviation = held.get(dtype) or gone.get(dtype) or player.known[0]
             record.reason, record.program = deviation.reason, to_json(deviation.program)
+            record.course = _course(player, deviation.program)
         elif record.outcome == "unsupported":
             record.reason = next(iter(sorted(ledger.reasons)), "")
         found.append(record)
     return found
+
+
+def _course(player: "Player", program: "Program", at: "tuple[int, str, tuple[int, ...]] | None" = None) -> Any:
+    """How the number that is wrong went on from event to event, where the program has events that the backend plays."""
+    from torchstone.conformance.program import GradientProgram, LossProgram
+    from torchstone.conformance.report.course import course
+
+    if isinstance(program, LossProgram | GradientProgram):
+        return None
+    try:
+        trace = player.backend.play(program)
+    except Exception:  # the record says so already
+        return None
+    return course(player.judge.budget(program), trace, at[1:] if at else None)
 
 
 def _outcome(counts: Counter[str], verdict: "Verdict | None", held: bool, gone: bool) -> str:
@@ -175,21 +193,38 @@ def write(path: Path, header: dict[str, Any], found: Sequence[Record], problems:
     counts = dict(count(ordered))
     footer = {"end": len(ordered), "outcomes": counts, "seconds": round(seconds, 2), "problems": list(problems)}
     lines = [header, *(record.to_json() for record in ordered), footer]
-    temporary = path.with_suffix(".partial")
-    temporary.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
-    os.replace(temporary, path)
+    replace(path, "".join(json.dumps(line) + "\n" for line in lines))
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file beside its place and move it there, so that it is there whole or not at all."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_text(text, "utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 class CutOff(Exception):
-    """A results file has no footer, or one that does not fit: it was cut off."""
+    """A results file is not whole, or not one of this edition; the message names the file and the rule."""
 
 
 def read(path: Path) -> tuple[dict[str, Any], list[Record], dict[str, Any]]:
-    """The header, the records and the footer of a results file. Raises `CutOff` where the footer is missing."""
-    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    if len(lines) < 2 or lines[-1].get("end") != len(lines) - 2:
+    """The header, the records and the footer of a results file. Raises `CutOff` where it is not whole."""
+    try:
+        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    except ValueError:
+        lines = []
+    if len(lines) < 2 or not isinstance(lines[-1], dict) or lines[-1].get("end") != len(lines) - 2:
         raise CutOff(f"results: the file must end with a footer that counts its records, got {path}; run again")
-    return lines[0], [Record.from_json(line) for line in lines[1:-1]], lines[-1]
+    try:
+        found = [Record.from_json(line) for line in lines[1:-1]]
+        for record in found:
+            clause(record.clause), component(record.component)
+    except (TypeError, UnknownName) as wrong:
+        raise CutOff(f"results: the records must be those of edition {EDITION}, got {path}: {wrong}") from None
+    return lines[0], found, lines[-1]
 
 
 def count(found: Iterable[Record]) -> Counter[str]:
