@@ -12,9 +12,10 @@ what the baseline's own interval, in the same case and the same rounds, says tha
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from statistics import median
 
-from scipy.stats import quantile_test
+from scipy.stats import binom
 
 LEVEL = 0.95  # with which all intervals of a run hold at once
 FASTER, SLOWER, NONE = "faster", "slower", "no difference"
@@ -27,10 +28,15 @@ def rounds_needed(intervals: int) -> int:
 
 def interval(ratios: Sequence[float], intervals: int = 1) -> tuple[float, float]:
     """Where the median ratio lies, at the level that so many intervals need to hold at once."""
-    level = 1 - (1 - LEVEL) / intervals
-    found = quantile_test(list(ratios), q=1.0, p=0.5).confidence_interval(confidence_level=level)
-    low, high = (float(found.low), float(found.high))
-    return (0.0 if math.isnan(low) else low), (math.inf if math.isnan(high) else high)
+    ordered, place = sorted(ratios), _place(len(ratios), intervals)
+    return (ordered[place - 1], ordered[-place]) if place else (0.0, math.inf)
+
+
+@cache
+def _place(count: int, intervals: int) -> int:
+    """Counted from either end, the order statistic that the interval ends at; 0 where there are too few."""
+    tail = (1 - LEVEL) / intervals / 2  # the chance that the median of so many lies beyond one end
+    return int((binom.cdf(range(count // 2), count, 0.5) <= tail).sum())
 
 
 @dataclass(frozen=True)

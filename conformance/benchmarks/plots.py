@@ -2,13 +2,17 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib import rc_context
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from torchstone.conformance.benchmarks.cases import BACKWARD, STEP, Case
+from torchstone.conformance.benchmarks.comparison import NONE
 from torchstone.conformance.benchmarks.run import Result, Timing
 
 INK, COLOURS = "#010203", ("#1f77b4", "#d9480f", "#2b8a3e", "#9c36b5", "#b08900", "#0c8599")
@@ -27,8 +31,8 @@ def times(result: Result, kind: str) -> str:
         return ""
     rows = -(-len(stems) // COLUMNS)
     figure = Figure(figsize=(EACH * COLUMNS, EACH * 0.9 * rows + 0.7), layout="constrained")
-    panels = figure.subplots(rows, COLUMNS, squeeze=False, sharex=True, sharey=True).flat
-    for panel in list(panels)[len(stems) :]:
+    panels = list(figure.subplots(rows, COLUMNS, squeeze=False, sharex=True, sharey=True).flat)
+    for panel in panels[len(stems) :]:
         panel.set_visible(False)
     for panel, stem in zip(panels, stems, strict=False):
         panel.set_title(stem, fontsize=8, parse_math=False)
@@ -42,7 +46,8 @@ def times(result: Result, kind: str) -> str:
     figure.supxlabel("elements", fontsize=9)
     figure.supylabel("seconds", fontsize=9)
     dtypes = [d for d in DASHES if any(t.case.dtype == d for t in shown)]
-    _legend(figure, result, [*((d, DASHES[d]) for d in dtypes), ("least time for the bytes", (0, (5, 2)))])
+    drawn = {name: colour for name, colour in _colours(result).items() if any(t.backend == name for t in shown)}
+    _legend(figure, drawn, [*((d, DASHES[d]) for d in dtypes), ("least time for the bytes", (0, (5, 2)))])
     return _svg(figure)
 
 
@@ -63,16 +68,22 @@ def ratios(result: Result, kind: str) -> str:
     for place, (name, found) in enumerate(bars.items()):
         y = [rows.index(t.case) + 0.4 - height * (place + 0.5) for t in found]
         told = [t.comparison for t in found if t.comparison]
-        axes.barh(y, [c.ratio - 1 for c in told], height, left=1, color=_colours(result)[name], alpha=0.55)
+        colours = [to_rgba(_colours(result)[name], 0.35 if c.verdict == NONE else 0.9) for c in told]
+        axes.barh(y, [c.ratio - 1 for c in told], height, left=1, color=colours)
         axes.hlines(y, [max(c.low, 0.01) for c in told], [min(c.high, 100) for c in told], color=INK, linewidth=0.8)
     axes.axvline(1, color=BASELINE, linewidth=1)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_yticks(range(len(rows)), [case.name for case in rows], fontsize=6)
     axes.set_ylim(-0.7, len(rows) - 0.3)
-    axes.set_xlabel("time as a multiple of the baseline's (less is faster); lines are intervals", fontsize=8)
+    axes.set_xlabel(
+        "time as a multiple of the baseline's (less is faster); lines are intervals, pale is no difference", fontsize=8
+    )
     axes.tick_params(axis="x", labelsize=7)
     axes.spines[["top", "right"]].set_visible(False)
-    _legend(figure, result, [], baseline=False)
+    _legend(figure, {name: _colours(result)[name] for name, found in bars.items() if found}, [])
     return _svg(figure)
 
 
@@ -89,10 +100,7 @@ def _line(panel: Any, found: Sequence[Timing], dashes: Any, colour: str) -> None
         panel.spines[["top", "right"]].set_visible(False)
 
 
-def _legend(figure: Figure, result: Result, lines: Sequence[tuple[str, Any]], baseline: bool = True) -> None:
-    from matplotlib.lines import Line2D
-
-    backends = {n: c for n, c in _colours(result).items() if baseline or n != result.baseline}
+def _legend(figure: Figure, backends: Mapping[str, str], lines: Sequence[tuple[str, Any]]) -> None:
     handles = [Line2D([], [], color=colour, linewidth=3, label=f" {name}") for name, colour in backends.items()]
     handles += [Line2D([], [], color=INK, linewidth=1, linestyle=dashes, label=text) for text, dashes in lines]
     legend = figure.legend(handles=handles, loc="outside upper center", ncols=4, fontsize=8, frameon=False)
@@ -113,4 +121,4 @@ def _svg(figure: Figure) -> str:
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
     svg = re.sub(r"#000000|#010203", "currentColor", svg[svg.index("<svg") :])
-    return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', "", svg, count=1)
+    return re.sub(r'width="[\d.]+pt" height="[\d.]+pt"', 'fill="currentColor"', svg, count=1)

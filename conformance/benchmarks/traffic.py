@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from torchstone.conformance import oracle
-from torchstone.conformance.benchmarks.cases import TRAINING, Case
+from torchstone.conformance.benchmarks.cases import FORWARD, TRAINING, Case
 from torchstone.conformance.program import LossProgram, OptimizerProgram, Program, SparseData, Step, TensorData
 from torchstone.reference.optimizer import defaults
 
@@ -34,16 +34,16 @@ def bytes_moved(case: Case) -> int | None:
         return None
     program = case.program()
     if isinstance(program, LossProgram):
-        return _loss(program, _value_share(case.component, case.what) * case.elements)
+        return _loss(program, case.elements if _keeps_shape(case.component) else 1)
     assert isinstance(program, OptimizerProgram)
     (event,) = program.events
     return _step(program, event) if isinstance(event, Step) else None
 
 
-def _loss(program: LossProgram, values: float) -> int:
+def _loss(program: LossProgram, values: int) -> int:
     read = sum(_size(data) for data in program.tensors.values())
     written = sum(_size(program.tensors[name]) for name in program.differentiate)
-    return read + written + math.ceil(values) * _width(program.dtype)
+    return read + written + values * _width(program.dtype)
 
 
 def _step(program: OptimizerProgram, event: Step) -> int:
@@ -99,9 +99,9 @@ def _multiplies(stem: str, what: str) -> bool:
 
 
 @cache
-def _value_share(stem: str, what: str) -> float:
-    """The elements of a loss's value for each of its first tensor."""
-    return oracle.play(_small(stem, what), dtype=None).value.numel() / SMALL
+def _keeps_shape(stem: str) -> bool:
+    """Whether the value of a loss is as large as its first tensor, and not one number."""
+    return oracle.play(_small(stem, FORWARD), dtype=None).value.numel() == SMALL
 
 
 def _size(data: TensorData) -> int:
