@@ -1,6 +1,6 @@
 """Measure the suite itself: programs a second, what the time is spent on, and how it grows.
 
-    python docs/measure_suite.py --profile smoke --profile quick --profile standard --jobs 1 --jobs 2 --page docs/benchmarks.md
+    python docs/measure_suite.py --page docs/benchmarks.md
 
 The suite is played on torch's built-ins with each profile and number of processes, and once more under Python's
 profiler. With `--page` the tables replace what stands between the two marks on that page; otherwise they are printed.

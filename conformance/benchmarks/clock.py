@@ -67,11 +67,13 @@ def rounds(
         gc.collect(0)
         done += 1
         spent = perf_counter() - start
-        _within(patience, spent / done * least, least)
+        if spent > patience:
+            _within(patience, spent / done * least, least)
         count = min(most, max(least, int(seconds * done / spent)))
     return iterations, times
 
 
 def _within(patience: float, expected: float, least: int) -> None:
+    """Whether so many seconds may be spent, as those that were measured foretell it."""
     if expected > patience:
         raise TooLong(f"{least} rounds would take {expected:.0f} s, and may take {patience:.0f} s")
