@@ -23,7 +23,7 @@ from torchstone.conformance.plugin import PROFILES
 from torchstone.conformance.training.run import _replace
 
 BEGIN, END = "<!-- docs/measure_suite.py wrote this -->", "<!-- to here -->"
-COSTS = 10  # functions that the profile names
+COSTS = 10  # places that the profile names
 
 
 def run(profile: str, jobs: int, stems: list[str], out: Path, *prefix: str) -> tuple[list[results.Record], float]:
@@ -48,17 +48,18 @@ def row(profile: str, jobs: int, records: list[results.Record], seconds: float) 
 
 
 def costs(profile: str, stems: list[str], out: Path) -> list[str]:
-    """The functions with the most time of their own, in one process under the profiler."""
+    """Where the time is spent, by file, in one process under the profiler: functions with no file are torch's or
+    Python's own."""
     file = out / "profile.out"
     run(profile, 1, stems, out, "-m", "cProfile", "-o", str(file))
     spent: Counter[str] = Counter()
     stats: Any = pstats.Stats(str(file))
     for (path, _, function), (_, _, own, _, _) in stats.stats.items():
-        module = "/".join(Path(path).parts[-2:]) if path not in ("~", "") else ""
-        spent[f"{module} {function}".strip()] += own
+        builtin = "torch's operations" if "torch" in function else "Python's built-ins"
+        spent[builtin if path == "~" else f"`{'/'.join(Path(path).parts[-2:])}`"] += own
     total = sum(spent.values())
-    lines = [f"| `{name}` | {own / total:.1%} |" for name, own in spent.most_common(COSTS)]
-    return ["| function | of all time |", "|---|--:|", *lines]
+    lines = [f"| {name} | {own / total:.1%} |" for name, own in spent.most_common(COSTS)]
+    return ["| where | of all time |", "|---|--:|", *lines]
 
 
 def page(profiles: list[str], jobs: list[int], stems: list[str], profiled: str) -> str:
@@ -84,7 +85,7 @@ def page(profiles: list[str], jobs: list[int], stems: list[str], profiled: str) 
             "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
             *lines,
             "",
-            f"The {COSTS} functions with the most time of their own, profile {profiled}, in one process under "
+            f"The {COSTS} places with the most time of their own, profile {profiled}, in one process under "
             "cProfile, which itself slows calls of Python more than those of torch:",
             "",
             *largest,
