@@ -84,7 +84,7 @@ def _show(result: Result, console: Console) -> None:
         highlight=False,
     )
     for backend, reason, names in report.reasons(result):
-        cases = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more cases"
+        cases = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
         console.print(f"without a speed: {cases}, on {backend}: {reason}", markup=False, highlight=False)
 
 

@@ -37,6 +37,8 @@ def times(result: Result, kind: str) -> str:
     for panel, stem in zip(panels, stems, strict=False):
         panel.set_title(stem, fontsize=8, parse_math=False)
         panel.loglog()
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_minor_locator(NullLocator())
         own = [timing for timing in shown if timing.case.component == stem]
         for name, colour in _colours(result).items():
             for dtype in DASHES:
