@@ -2,7 +2,8 @@
 
 A backend is an object with `name`, `version` and `play(program) -> Trace`. It raises `Unsupported` for what it does not
 offer. Any other exception that leaves `play` is an `error` of the backend; refused arguments are part of the trace.
-One that can choose where it computes has `to(device)` too.
+One that can choose where it computes has `to(device)` too, and one that can say what a step costs by itself has
+`prepare(program) -> Work`.
 """
 
 import difflib
@@ -13,6 +14,8 @@ import inspect
 import pkgutil
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
+
+from torch import Tensor
 
 from torchstone.conformance.program import Program
 from torchstone.conformance.trace import Trace
@@ -26,6 +29,18 @@ class Backend(Protocol):
     version: str
 
     def play(self, program: Program) -> Trace: ...
+
+
+class Work(Protocol):
+    """A program that is built and ready to be timed. Each call does its work once more, on the state that is there.
+
+    A call may return only when the numbers are there: what is lazy is evaluated, and a device is waited for. `seen`
+    is not timed: the tensors that there are now, by the names of a trace.
+    """
+
+    def __call__(self) -> object: ...
+
+    def seen(self) -> dict[str, Tensor]: ...
 
 
 class Unsupported(Exception):

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,6 +38,8 @@ errors = Console(stderr=True, emoji=False)
 
 Profile = enum.StrEnum("Profile", {name: name for name in PROFILES})  # type: ignore[misc]
 QUICK = Profile("quick")
+Grid = enum.StrEnum("Grid", {name: name for name in ("quick", "standard", "thorough")})  # type: ignore[misc]
+STANDARD = Grid("standard")
 What = enum.StrEnum("What", {name: name for name in ("components", "clauses", "backends")})  # type: ignore[misc]
 OUT = Path("torchstone-results")
 BACKEND = typer.Option(
@@ -174,7 +177,7 @@ def _suite(backend: str, profile: str, seed: int, out: Path, stems: list[str]) -
     return [
         *(sys.executable, "-m", "pytest", "--pyargs", "torchstone.conformance"),
         *("-c", str(files("torchstone.conformance") / "pytest.ini"), "-p", "no:cacheprovider", "-p", "no:terminal"),
-        *("-p", "no:logging", "-p", "no:unraisableexception"),
+        *("-p", "no:logging", "-p", "no:unraisableexception", "-p", "no:benchmark"),
         "--assert=plain",  # a failure is told from the ledger: rewriting every assertion would cost seconds
         *(f"--backend={backend}", f"--torchstone-profile={profile}", f"--hypothesis-seed={seed}"),
         *(f"--torchstone-out={out}", "--torchstone-quiet"),
@@ -466,6 +469,63 @@ def table_of(columns: tuple[str, ...], rows: list[tuple[str, ...]], title: str) 
     for row in rows:
         shown.add_row(*map(rich.markup.escape, row))
     console.print(shown)
+
+
+@app.command()
+def bench(
+    backend: Annotated[list[str] | None, BACKEND] = None,
+    component: Annotated[
+        list[str] | None, typer.Option(help="Only this component: a stem or a torch name (repeatable).")
+    ] = None,
+    profile: Annotated[Grid, typer.Option(help="Which sizes are timed, and in how many rounds.")] = STANDARD,
+    baseline: Annotated[str, typer.Option(help="The backend that the others are compared with.")] = "torch",
+    results: Annotated[
+        list[Path] | None, typer.Option(help="A results.jsonl of `torchstone run`, in place of a run (repeatable).")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="How many threads torch may use.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that test conformance.")] = min(os.cpu_count() or 1, 8),
+    seed: Annotated[int, typer.Option(help="The same seed gives the same order of turns.")] = 0,
+    out: Annotated[Path, typer.Option(help="The folder for benchmark.html, .md and .json.")] = OUT,
+    compare: Annotated[
+        tuple[Path, Path] | None, typer.Option(metavar="OLD.json NEW.json", help="Find regressions; time nothing.")
+    ] = None,
+) -> None:
+    """Time backends against torch's for-loop, component by component, where they conform.
+
+    Exit codes: 0 done; 1 a component that does not conform has no speed, or, with --compare, a regression; 2 the call
+    is mistaken; 3 a backend could not be started.
+    """
+    try:
+        import jinja2  # noqa: F401
+        import matplotlib  # noqa: F401
+        import pytest_benchmark  # noqa: F401
+        import scipy  # noqa: F401
+    except ImportError as error:
+        raise mistake(f"bench: it needs {error.name} (pip install 'torchstone[bench]')") from None
+    from torchstone.conformance.benchmarks import command
+
+    try:
+        if compare:
+            raise typer.Exit(command.compare(*compare, console))
+        stems = [spec.component(name).stem for name in component or ()]
+        named = {name: started(name) for name in dict.fromkeys([baseline, *(backend or ["torch"])])}
+        suite = partial(_tested, "smoke" if profile == "quick" else "quick", seed, jobs)
+        status = command.bench(
+            named, baseline, backend or ["torch"], stems, profile, results or [], suite, threads, seed, out, console
+        )
+    except (spec.UnknownName, command.Mistake) as error:
+        raise mistake(error) from None
+    except KeyboardInterrupt:
+        raise mistake("interrupted: nothing was written", 130) from None
+    raise typer.Exit(status)
+
+
+def _tested(profile: str, seed: int, jobs: int, backend: str, out: Path, stems: list[str]) -> list[str]:
+    """The command that tests a backend's components, in several processes."""
+    return [
+        *_suite(backend, profile, seed, out, stems),
+        *(["-n", str(jobs), "--dist", "worksteal"] if jobs > 1 else []),
+    ]
 
 
 def started(backend: str) -> Any:

@@ -60,7 +60,7 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         """As JSON, with what says nothing left out."""
-        fields = {name: _plain(value) for name, value in dataclasses.asdict(self).items()}
+        fields = plain(dataclasses.asdict(self))
         needed = ("clause", "component", "dtype", "outcome", "programs", "comparisons", "worst", "seconds")
         numbers = ("expected", "actual", "budget")  # where a zero says something
         return {
@@ -79,8 +79,12 @@ class Record:
         return list(clauses()).index(self.clause), self.component, self.dtype
 
 
-def _plain(value: Any) -> Any:
-    """JSON has no NaN and no infinities."""
+def plain(value: Any) -> Any:
+    """A value in JSON's types only: it has no NaN and no infinities, which become strings."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -196,14 +200,15 @@ def write(path: Path, header: dict[str, Any], found: Sequence[Record], problems:
     replace(path, "".join(json.dumps(line) + "\n" for line in lines))
 
 
-def replace(path: Path, text: str) -> None:
+def replace(path: Path, content: str | bytes) -> Path:
     """Write a file beside its place and move it there, so that it is there whole or not at all."""
     part = path.with_name(f"{path.name}.part")
     try:
-        part.write_text(text, "utf-8")
+        part.write_bytes(content if isinstance(content, bytes) else content.encode())
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+    return path
 
 
 class CutOff(Exception):

@@ -39,7 +39,8 @@ def rates(seeds: int, ratio: float, off: float, runs: int = 2000) -> dict[str, f
     outcomes = []
     for _ in range(runs):
         reference = random.normal(size=seeds)
-        outcomes.append(equivalence(reference + ratio * random.normal(size=seeds) + off, reference).outcome)
+        stack = reference + ratio * random.normal(size=seeds) + off
+        outcomes.append(equivalence(list(stack), list(reference)).outcome)
     return {outcome: outcomes.count(outcome) / runs for outcome in ("pass", "fail", "inconclusive")}
 
 

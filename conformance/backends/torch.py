@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-from torchstone.conformance.backend import UnknownBackend, Unsupported
+from torchstone.conformance.backend import UnknownBackend, Unsupported, Work
 from torchstone.conformance.backends.torch_like import TorchLike, lookup, parameters
 from torchstone.conformance.clauses import component
 from torchstone.conformance.program import AddGroup, LossProgram, Program, SetOption, TensorData
@@ -56,6 +56,11 @@ class Torch(TorchLike):
         if self.variant in COMPILERS:
             torch._dynamo.reset()  # after a few programs it would compile no more of the same code, without a word
         return super().play(program)
+
+    def prepare(self, program: Program) -> Work:
+        if self.variant in COMPILERS:
+            raise Unsupported("what is traced is traced again for each build, and is not timed")
+        return super().prepare(program)
 
     def loss_class(self, stem: str, options: Mapping[str, Any]) -> Any:
         loss = super().loss_class(stem, options)

@@ -10,14 +10,14 @@ import copy
 import importlib
 import inspect
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from torchstone.conformance.backend import Broken, UnknownBackend, Unsupported
+from torchstone.conformance.backend import Broken, UnknownBackend, Unsupported, Work
 from torchstone.conformance.clauses import component, cycles_momentum
 from torchstone.conformance.judge import Judge, Verdict
 from torchstone.conformance.oracle import rule
@@ -99,6 +99,17 @@ class TorchLike:
                     raise Unsupported(str(error)) from error  # a kernel is missing for this dtype
                 entries.append(Entry(refusal=Refusal(type(error).__name__, str(error))))
         return Trace(tuple(entries))
+
+    def prepare(self, program: Program) -> Work:
+        """The classes at work on a program that is timed."""
+        if isinstance(program, OptimizerProgram | ScheduleProgram):
+            return StepWork(Run(self, program))
+        if not isinstance(program, LossProgram):
+            raise Unsupported(f"{self.name} prepares losses, optimizers and schedulers")
+        try:
+            return LossWork(self, program)
+        except NotImplementedError as error:
+            raise Unsupported(str(error)) from error  # a kernel is missing for this dtype
 
     def find(self, stem: str, options: Mapping[str, Any] = {}) -> Any:
         """The class of a component, if the namespace has it with these options."""
@@ -298,12 +309,17 @@ class Run:
             tensors["momentum"] = torch.tensor(momenta, dtype=torch.float64)
         return tensors
 
-    def entries(self) -> Iterator[Tensors]:
+    def start(self) -> None:
+        """Build all, over parameters with the values that the program gives."""
         program = self.program
         if isinstance(program, ScheduleProgram):
             self.build([[torch.zeros(1)] for _ in program.base_lrs])
         else:
             self.build([[param.torch() for param in group.params] for group in program.groups])
+
+    def entries(self) -> Iterator[Tensors]:
+        program = self.program
+        self.start()
         yield self.seen()
         for event in program.events:
             match event:
@@ -399,6 +415,69 @@ class Run:
             self.build(self.values())
         for each, state in zip((self.optimizer, *self.schedulers)[saved], states, strict=True):
             each.load_state_dict(state)
+
+
+class LossWork:
+    """A loss, built once, and the tensors that it is called with again and again."""
+
+    def __init__(self, backend: TorchLike, program: LossProgram) -> None:
+        options = {name: _value(value) for name, value in program.options.items()}
+        inputs = {name: data.torch() for name, data in program.tensors.items()}
+        for name in program.differentiate:
+            inputs[name].requires_grad_()
+        self.loss = backend.loss_class(program.component, options)(**options)
+        if program.parameters:
+            inputs |= _put(self.loss, {name: inputs[name] for name in program.parameters})
+        self.given = [inputs[name] for name in program.arguments]
+        self.wrt = {name: inputs[name] for name in program.differentiate}
+        self.gradients: Sequence[Tensor] = ()
+        value = self.called()
+        self.upstream = torch.tensor(program.upstream_for(value.numel()), dtype=value.dtype).reshape(value.shape)
+
+    def called(self) -> Tensor:
+        value = self.loss(*self.given)
+        found: Tensor = getattr(value, "loss", value)
+        return found
+
+    def __call__(self) -> None:
+        self.value = self.called()
+        if self.wrt:
+            self.gradients = torch.autograd.grad(self.value, list(self.wrt.values()), self.upstream)
+
+    def seen(self) -> Tensors:
+        grads = {f"grad {name}": grad for name, grad in zip(self.wrt, self.gradients, strict=True)}
+        with torch.no_grad():
+            _, more = _outputs(self.loss, self.given)
+        return {"value": self.value.detach(), **more, **grads}
+
+
+class StepWork:
+    """An optimizer with its gradients in place, or a scheduler, that takes the same step again and again."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.said: Any = None
+        run.start()
+        (event,) = run.program.events
+        match event:
+            case Step(grads):
+                for param, grad in zip(run.params, grads, strict=True):
+                    param.grad = None if grad is None else grad.torch()
+                self.step: Callable[[], Any] = run.optimizer.step
+            case Minimize(objective):
+                self.step = partial(run.minimize, objective)
+            case ScheduleStep(metric):
+                run.optimizer.step()  # once, since a scheduler warns where it is stepped before its optimizer
+                self.step = partial(run.schedulers[0].step, *([] if metric is None else [metric]))
+            case _:
+                raise Unsupported(f"a {type(event).__name__} is not timed")
+
+    def __call__(self) -> None:
+        self.said = self.step()
+
+    def seen(self) -> Tensors:
+        """What an optimizer says is the loss where it was asked to find one, and nothing of the others."""
+        return {**(self.said if isinstance(self.said, dict) else {}), **self.run.seen()}
 
 
 @cache

@@ -2,11 +2,11 @@
 
 import dataclasses
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
+from torchstone.conformance.results import replace
 from torchstone.conformance.training.loop import Curve
 
 
@@ -35,28 +35,17 @@ class Kept:
             return
         self.remove()
         folder.mkdir(parents=True)
-        replace(folder / "what.json", json.dumps(told).encode())
+        replace(folder / "what.json", json.dumps(told))
 
     def get(self, stack: str, seed: int) -> Curve | None:
         file = self._file(stack, seed)
         return Curve(**json.loads(file.read_text("utf-8"))) if file.is_file() else None
 
     def put(self, stack: str, seed: int, curve: Curve) -> None:
-        replace(self._file(stack, seed), json.dumps(dataclasses.asdict(curve)).encode())
+        replace(self._file(stack, seed), json.dumps(dataclasses.asdict(curve)))
 
     def remove(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _file(self, stack: str, seed: int) -> Path:
         return self.folder / f"{stack}-{seed}.json"
-
-
-def replace(path: Path, content: bytes) -> Path:
-    """Write a file beside its place and move it there."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path

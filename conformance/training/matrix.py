@@ -8,9 +8,9 @@ from statistics import mean
 from typing import Any
 
 from torchstone.conformance import oracle
+from torchstone.conformance.results import replace
 from torchstone.conformance.training import recipe as parts
 from torchstone.conformance.training import summary
-from torchstone.conformance.training.kept import replace
 from torchstone.conformance.training.recipe import Recipe
 from torchstone.conformance.training.result import Result
 from torchstone.conformance.training.units import STACKS
@@ -81,5 +81,5 @@ def write(results: Sequence[Result], out: Path) -> None:
     ]
     first = results[0]
     title = f"# {summary.cell(f'{first.dataset}, backend {first.backend} {first.version}')}\n\n"
-    replace(out / "matrix.json", (json.dumps(told, indent=1) + "\n").encode())
-    replace(out / "matrix.md", (title + summary.table(COLUMNS, rows(results)) + "\n").encode())
+    replace(out / "matrix.json", json.dumps(told, indent=1) + "\n")
+    replace(out / "matrix.md", title + summary.table(COLUMNS, rows(results)) + "\n")

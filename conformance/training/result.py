@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import Any
 import torch
 
 import torchstone
+from torchstone.conformance import results
 from torchstone.conformance.training import acceptance, plot, summary
 from torchstone.conformance.training.acceptance import Check
-from torchstone.conformance.training.kept import replace
 from torchstone.conformance.training.lockstep import Agreement
 from torchstone.conformance.training.loop import Curve
 from torchstone.conformance.training.recipe import Recipe
@@ -125,7 +124,7 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """Everything as plain data. The same seeds give the same, but for the values under `seconds` and `cost`."""
-        plain: dict[str, Any] = _plain(
+        told: dict[str, Any] = results.plain(
             {
                 "kind": "training",
                 "torchstone": torchstone.__version__,
@@ -146,31 +145,22 @@ class Result:
                 "notes": self.notes,
             }
         )
-        return plain
+        return told
 
     def write(self, out: Path) -> list[Path]:
         """`training.json`, `training.md` and, with matplotlib, `learning-curves.png`: each whole or not at all."""
         out.mkdir(parents=True, exist_ok=True)
         written = []
         if plot.available():
-            written.append(replace(out / "learning-curves.png", plot.png(self)))
+            written.append(results.replace(out / "learning-curves.png", plot.png(self)))
         else:
             self.notes.append("no learning-curves.png: it needs matplotlib (pip install 'torchstone[plots]')")
         text = json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n"
-        written.append(replace(out / "training.md", summary.markdown(self, bool(written)).encode()))
-        return [replace(out / "training.json", text.encode()), *written]
+        written.append(results.replace(out / "training.md", summary.markdown(self, bool(written))))
+        return [results.replace(out / "training.json", text), *written]
 
 
 def _lockstep(each: Agreement) -> Check:
     clause = "training.13" if each.part == "first steps" else "training.20"
     found = each.reason or f"{each.dtype}: error {each.worst:.2g} of the budget at step {each.at} of {each.steps}"
     return Check(clause, each.stack, each.outcome, found)
-
-
-def _plain(value: Any) -> Any:
-    """JSON's types only: NaN and infinities become strings, as in programs."""
-    if isinstance(value, dict):
-        return {name: _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

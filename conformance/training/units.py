@@ -75,15 +75,19 @@ class Trains:
             return f"seed {seed}: {type(error).__name__}: {error}"
 
     def ready(self) -> None:
-        """Compute with as many threads as this has, and let freed blocks stay with the process: the reference
-        allocates at every step, and mapping memory is slow."""
+        """Compute with as many threads as this has, and keep memory."""
         torch.set_num_threads(self.threads)
-        try:
-            mallopt = ctypes.CDLL(None).mallopt  # the GNU C library's; elsewhere there is nothing to do
-        except (AttributeError, OSError, TypeError):
-            return
-        for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
-            mallopt(option, KEPT)
+        keep_memory()
+
+
+def keep_memory() -> None:
+    """Let freed blocks stay with the process: the reference allocates at every step, and mapping memory is slow."""
+    try:
+        mallopt = ctypes.CDLL(None).mallopt  # the GNU C library's; elsewhere there is nothing to do
+    except (AttributeError, OSError, TypeError):
+        return
+    for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
+        mallopt(option, KEPT)
 
 
 def beside(trains: Trains, units: Sequence[Unit], jobs: int) -> Iterator[Done]:
