@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 
 import torch
-from builder import ROOT, check, formulas, publish, sources
 from sphinx.cmd.build import main as sphinx
+
+from builder import ROOT, check, formulas, publish, sources
 
 SITE = ROOT / "docs" / "_site"
 

@@ -64,16 +64,13 @@ class Test:
 @cache
 def held() -> dict[str, list[Test]]:
     """The tests of each clause."""
-    return {
-        id: [Test(*place.split(" "), _test_source(*place.split(" "))) for place in places]
-        for id, places in tests().items()
-    }
+    return {id: [_test(*place.split(" ")) for place in places] for id, places in tests().items()}
 
 
-def _test_source(place: str, name: str) -> str:
+def _test(place: str, name: str) -> Test:
     text, functions = _functions(place.partition(":")[0])
     first, last = functions[name]
-    return "\n".join(text[first - 1 : last])
+    return Test(place, name, "\n".join(text[first - 1 : last]))
 
 
 @cache

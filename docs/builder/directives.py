@@ -101,7 +101,7 @@ class ClauseDomain(Domain):
     """Clauses as objects, so that the search finds an id and other projects can link to it."""
 
     name = "clause"
-    label = "clauses"
+    label = "spec"
     object_types: ClassVar[dict[str, ObjType]] = {"clause": ObjType("clause")}
 
     def get_objects(self) -> Iterable[tuple[str, str, str, str, str, int]]:
@@ -173,7 +173,7 @@ def _listing(translator: Any, file: str) -> str:
     for number, (line, text) in enumerate(zip(coloured(catalogue.source(file)).split("\n"), texts, strict=True), 1):
         for id in dict.fromkeys(catalogue.ids_of(text)):
             link = f'<a href="{_href(translator, id)}" title="{escape(clauses()[id].text)}">{id}</a>'
-            line = re.sub(rf"(?<![\w.>]){re.escape(id)}(?![\w.])", lambda _, link=link: link, line)
+            line = re.sub(rf"(?<![\w.>]){re.escape(id)}(?![\w.])", link.replace("\\", r"\\"), line)
         shown.append(f'<span class="line" id="{anchor(file, number)}">{line}</span>\n')
     first = next((n for n, text in enumerate(texts) if text.startswith(("def ", "class ", "@"))), 0)
     head, body = "".join(shown[:first]).rstrip(), "".join(shown[first:])

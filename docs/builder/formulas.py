@@ -11,13 +11,11 @@ from fontTools.ttLib import TTFont
 from math_core import LatexToMathML
 
 FONT = "STIXTwoMath.woff"
-# Browsers show a letter of a formula as the italic one that has a place of its own: Latin, then Greek.
-ITALIC = "".join(map(chr, (*range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C))))
-# What LaTeX's words stand for: all of Greek, arrows, operators and the letters of other alphabets that formulas use.
-SYMBOLS = "".join(map(chr, (*range(0x20, 0x7F), *range(0x391, 0x3F7), *range(0x2000, 0x2070), *range(0x2190, 0x21A0))))
-SYMBOLS += (
-    "".join(map(chr, (*range(0x2200, 0x2300), *range(0x2308, 0x230C), *range(0x1D49C, 0x1D504)))) + "ℒℬℓℝ¬±·×÷⟨⟩⟦⟧"
-)
+# What LaTeX's words stand for: Greek, arrows, operators, and letters in italics, script, monospace and so on, which have
+# places of their own.
+RANGES = ((0x20, 0x7F), (0xA0, 0x100), (0x391, 0x3F7), (0x2000, 0x2070), (0x2100, 0x23FF), (0x27E0, 0x27F0))
+SYMBOLS = "".join(chr(code) for first, last in (*RANGES, (0x1D400, 0x1D800)) for code in range(first, last))
+LONG = 30  # characters of LaTeX, which may be too many for a line on a phone
 CONVERTER = LatexToMathML(annotation=False)
 
 
@@ -26,12 +24,13 @@ def mathml(latex: str, display: bool) -> str:
     """A formula as a MathML element. Raises `math_core.LatexError` where it cannot be read."""
     # A formula inside a text inside a formula: the text is cut in two around it.
     flat = re.sub(r"\\text\{([^{}$]*)\$([^$]+)\$([^{}$]*)\}", r"\\text{\1}\2\\text{\3}", latex)
-    return CONVERTER.convert_with_local_state(flat.strip(), displaystyle=display)
+    return str(CONVERTER.convert_with_local_state(flat.strip(), displaystyle=display))
 
 
 def visit_inline(translator: object, node: nodes.math) -> None:
     """The inline renderer for Sphinx."""
-    translator.body.append(f'<span class="formula">{mathml(node.astext(), False)}</span>')  # type: ignore[attr-defined]
+    long = " long" if len(node.astext()) > LONG else ""
+    translator.body.append(f'<span class="formula{long}">{mathml(node.astext(), False)}</span>')  # type: ignore[attr-defined]
     raise nodes.SkipNode
 
 
@@ -49,7 +48,7 @@ def write_font(folder: Path) -> None:
         font = TTFont(file)
         options = subset.Options(layout_features=["*"], name_IDs=["*"], flavor="woff", recalc_timestamp=False)
         subsetter = subset.Subsetter(options)
-        subsetter.populate(text=SYMBOLS + ITALIC)
+        subsetter.populate(text=SYMBOLS)
         subsetter.subset(font)
         subset.save_font(font, str(folder / FONT), options)
     said = [font["name"].getDebugName(number) or "" for number in (0, 13, 14)]

@@ -130,6 +130,8 @@ def losses(page: Page) -> Plot:
                 if other != name and data.shape == (batch,)
             ]
             curves.append((", ".join(others), curve))
+    if len(dict(curves)) < len(curves):
+        curves = [(f"sample {number}", curve) for number, (_, curve) in enumerate(curves, 1)]
 
     def draw(which: int, axes: Any) -> None:
         for (label, curve), colour, style in zip(curves[:3], LINES, STYLES, strict=False):
