@@ -11,8 +11,8 @@ from fontTools.ttLib import TTFont
 from math_core import LatexToMathML
 
 FONT = "STIXTwoMath.woff"
-# What LaTeX's words stand for: Greek, arrows, operators, and letters in italics, script, monospace and so on, which have
-# places of their own.
+# What LaTeX's words stand for: Greek, arrows, operators, and letters in italics, script, monospace and so on, which
+# have places of their own.
 RANGES = ((0x20, 0x7F), (0xA0, 0x100), (0x391, 0x3F7), (0x2000, 0x2070), (0x2100, 0x23FF), (0x27E0, 0x27F0))
 SYMBOLS = "".join(chr(code) for first, last in (*RANGES, (0x1D400, 0x1D800)) for code in range(first, last))
 LONG = 30  # characters of LaTeX, which may be too many for a line on a phone
