@@ -59,7 +59,7 @@ def build(out: Path) -> None:
         shutil.rmtree(f"{folder}.doctrees", ignore_errors=True)
     if status:
         raise sources.Broken(f"sphinx: it must end without a warning, got status {status}; what it says stands above")
-    formulas.write_font(beside / "_static")
+    formulas.write_font(beside)
     publish.publish(beside, written)
     shutil.rmtree(out, ignore_errors=True)
     beside.rename(out)

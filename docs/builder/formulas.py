@@ -1,5 +1,6 @@
 """Formulas as MathML, which browsers draw by themselves, and the font that they are drawn with."""
 
+import html
 import re
 from functools import cache
 from importlib.resources import files
@@ -11,10 +12,8 @@ from fontTools.ttLib import TTFont
 from math_core import LatexToMathML
 
 FONT = "STIXTwoMath.woff"
-# What LaTeX's words stand for: Greek, arrows, operators, and letters in italics, script, monospace and so on, which
-# have places of their own.
-RANGES = ((0x20, 0x7F), (0xA0, 0x100), (0x391, 0x3F7), (0x2000, 0x2070), (0x2100, 0x23FF), (0x27E0, 0x27F0))
-SYMBOLS = "".join(chr(code) for first, last in (*RANGES, (0x1D400, 0x1D800)) for code in range(first, last))
+# Browsers show a letter of a formula as the italic one that has a place of its own: Latin, then Greek.
+ITALIC = "".join(map(chr, (*range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C))))
 LONG = 30  # characters of LaTeX, which may be too many for a line on a phone
 CONVERTER = LatexToMathML(annotation=False)
 
@@ -41,14 +40,19 @@ def visit_block(translator: object, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def write_font(folder: Path) -> None:
-    """Write the part of the font STIX Two Math that formulas need; its licence is the SIL Open Font License."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write_font(site: Path) -> None:
+    """Write the part of the font STIX Two Math that the site's formulas need.
+
+    Its licence is the SIL Open Font License.
+    """
+    folder = site / "_static"
+    pages = (file.read_text("utf-8") for file in site.rglob("*.html"))
+    formulas = {formula for page in pages for formula in re.findall(r"<math.*?</math>", page, re.DOTALL)}
     with (files("ziamath.fonts") / "STIXTwoMath-Regular.ttf").open("rb") as file:
         font = TTFont(file)
         options = subset.Options(layout_features=["*"], name_IDs=["*"], flavor="woff", recalc_timestamp=False)
         subsetter = subset.Subsetter(options)
-        subsetter.populate(text=SYMBOLS)
+        subsetter.populate(text=ITALIC + html.unescape("".join(formulas)))
         subsetter.subset(font)
         subset.save_font(font, str(folder / FONT), options)
     said = [font["name"].getDebugName(number) or "" for number in (0, 13, 14)]
