@@ -14,6 +14,7 @@ from math_core import LatexToMathML
 FONT = "STIXTwoMath.woff"
 # Browsers show a letter of a formula as the italic one that has a place of its own: Latin, then Greek.
 ITALIC = "".join(map(chr, (*range(0x1D434, 0x1D468), 0x210E, *range(0x1D6E2, 0x1D71C))))
+ROOT_SIGN = "√"  # drawn for <msqrt>, whose text does not have it
 LONG = 30  # characters of LaTeX, which may be too many for a line on a phone
 CONVERTER = LatexToMathML(annotation=False)
 
@@ -52,7 +53,7 @@ def write_font(site: Path) -> None:
         font = TTFont(file)
         options = subset.Options(layout_features=["*"], name_IDs=["*"], flavor="woff", recalc_timestamp=False)
         subsetter = subset.Subsetter(options)
-        subsetter.populate(text=ITALIC + html.unescape("".join(formulas)))
+        subsetter.populate(text=ITALIC + ROOT_SIGN + html.unescape("".join(formulas)))
         subsetter.subset(font)
         subset.save_font(font, str(folder / FONT), options)
     said = [font["name"].getDebugName(number) or "" for number in (0, 13, 14)]
