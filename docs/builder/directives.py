@@ -268,7 +268,8 @@ def _origin(variant: Variant) -> str:
 def _deviation(name: str, deviation: Deviation) -> str:
     link = f' <a href="{escape(deviation.link)}">upstream</a>' if deviation.link else ""
     which = ", ".join(deviation.backends) or name
-    return f"<p>{escape(which)}, {escape(deviation.component)}: {escape(deviation.reason)}{link}</p>"
+    reason = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(deviation.reason))
+    return f"<p>{escape(which)}, {escape(deviation.component)}: {reason}{link}</p>"
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
