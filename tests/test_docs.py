@@ -102,6 +102,10 @@ def test_a_guide_cannot_ask_for_what_is_not_there():
         sources.section("README.md", "Nothing", name="guides/start")
 
 
+def test_the_name_of_a_backend_is_shown_and_nothing_else():
+    assert sources.literal("a|b\n<script>*$x$") == r"a\|b \<script\>\*\$x\$"
+
+
 def test_a_command_of_a_guide_must_run():
     assert "huber.2" in sources.run("torchstone explain huber.2")
     with pytest.raises(sources.Broken, match="must exit with 0, got 2"):

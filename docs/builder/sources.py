@@ -144,7 +144,7 @@ def _has_code(page: Page) -> bool:
 def _results(page: Page) -> str:
     """The frameworks' results on a component, and what those that come with the suite declare."""
     rows = [
-        f"| {run.label} | "
+        f"| {literal(run.label)} | "
         + ", ".join(f"{number} {outcome}" for outcome, number in catalogue.counts(run, page.stem).items())
         + " |"
         for run in catalogue.runs()
@@ -161,6 +161,11 @@ def _results(page: Page) -> str:
         + relpath("guides/failure.md", dirname(page.path) or ".")
         + ").\n"
     )
+
+
+def literal(text: str) -> str:
+    """Text of a backend, such as its name, as Markdown that shows it and does nothing else."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
 
 
 def _plain(page: Page, text: str) -> str:
@@ -249,6 +254,7 @@ def facts() -> dict[str, Any]:
         "doc_of_backend": _doc_of_backend,
         "runs": catalogue.runs(),
         "references": references.markdown,
+        "literal": literal,
         "cell": lambda text: " ".join(text.split()).replace("|", "\\|"),
         "has": lambda path: (ROOT / path).exists(),
     }
