@@ -3,6 +3,7 @@
 import functools
 import gc
 import importlib
+import os
 from collections.abc import Generator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +14,7 @@ import hypothesis
 import pytest
 import torch
 from hypothesis import Phase
+from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 from hypothesis.errors import Unsatisfiable, UnsatisfiedAssumption
 
 from torchstone.conformance import backend as backends
@@ -28,10 +30,17 @@ PACKAGE = "torchstone.conformance"
 EXAMPLES = "accuracy.7"  # the numbers of a page are not those of its dialects
 
 
+def kept_examples() -> ExampleDatabase | None:
+    """Where programs that failed are kept, to be played first the next time: only where hypothesis's own variable says
+    so, since without it the same seed gives the same report."""
+    folder = os.environ.get("HYPOTHESIS_STORAGE_DIRECTORY")
+    return DirectoryBasedExampleDatabase(folder) if folder else None
+
+
 class Session:
     """The plugin that is registered when a backend is named."""
 
-    phases: tuple[hypothesis.Phase, ...] = (Phase.explicit, Phase.generate, Phase.shrink)
+    phases: tuple[hypothesis.Phase, ...] = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
 
     def __init__(self, config: pytest.Config) -> None:
         self.start = perf_counter()
@@ -66,7 +75,7 @@ class Session:
             "torchstone",
             max_examples=PROFILES[config.getoption("--torchstone-profile")],
             deadline=None,
-            database=None,
+            database=kept_examples(),
             derandomize=False,  # as hypothesis does where it takes itself to be in CI: the seed would be ignored
             report_multiple_bugs=False,
             suppress_health_check=list(hypothesis.HealthCheck),

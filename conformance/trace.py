@@ -2,8 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor
+
+from torchstone.conformance import program
+from torchstone.conformance.program import TensorData
 
 
 @dataclass(frozen=True)
@@ -76,3 +80,29 @@ class Trace:
     def refusal(self) -> Refusal | None:
         """The refusal that ended the trace, if there was one."""
         return self.entries[-1].refusal if self.entries else None
+
+
+def to_json(trace: Trace) -> Any:
+    """The JSON form of a trace (trace.schema.json): tensors as those of a program, NaN and infinities as strings."""
+    return {"kind": "trace", "entries": [_entry_to_json(entry) for entry in trace.entries]}
+
+
+def from_json(value: Any) -> Trace:
+    """The trace that `to_json` was given."""
+    return Trace(tuple(_entry_from_json(entry) for entry in value["entries"]))
+
+
+def _entry_to_json(entry: Entry) -> dict[str, Any]:
+    tensors = {name: program.to_json(_data(tensor)) for name, tensor in entry.tensors.items()}
+    refusal = entry.refusal and {"error": entry.refusal.error, "message": entry.refusal.message}
+    return {"tensors": tensors, "refusal": refusal}
+
+
+def _entry_from_json(value: Any) -> Entry:
+    tensors = {name: program.from_json(data).torch() for name, data in value["tensors"].items()}
+    return Entry(tensors, value["refusal"] and Refusal(**value["refusal"]))
+
+
+def _data(tensor: Tensor) -> TensorData:
+    dtype = str(tensor.dtype).removeprefix("torch.")
+    return TensorData(dtype, tuple(tensor.shape), tuple(tensor.detach().reshape(-1).tolist()))
