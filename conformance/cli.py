@@ -2,7 +2,6 @@
 
 import ast
 import enum
-import functools
 import importlib.util
 import json
 import os
@@ -423,7 +422,7 @@ def train(
             for name, each in recipes.items():
                 result = training.train(
                     each,
-                    (lambda: chosen) if jobs == 1 else functools.partial(backends.load, backend),
+                    (lambda: chosen) if jobs == 1 else partial(backends.load, backend),
                     seeds=seeds,
                     jobs=jobs,
                     out=out / name,
@@ -496,7 +495,6 @@ def bench(
     is mistaken; 3 a backend could not be started.
     """
     try:
-        import jinja2  # noqa: F401
         import matplotlib  # noqa: F401
         import pytest_benchmark  # noqa: F401
         import scipy  # noqa: F401

@@ -110,3 +110,6 @@ VARIANTS = (
     mutant("degree_of_zero_passes", "clip_grad_norm.17", ("norm_type > 0)", "norm_type >= 0)")),
     mutant("other_words_pass", "clip_grad_norm.17", ('norm_type == "inf" or', "isinstance(norm_type, str) or")),
 )
+EQUIVALENT = {
+    "share = torch.where(share >= 1, 1.0, share)": "Where the share is one, both are.",
+}

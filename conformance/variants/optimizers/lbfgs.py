@@ -91,6 +91,26 @@ VARIANTS = (
 )
 
 EQUIVALENT = {
+    "best, other = trial, best if trial.slope * (other.t - best.t) >= 1 else other": (
+        "Missing: a trial that becomes the best with a slope so small that its product with the bracket is below one."
+    ),
+    "if ((above(trial))):  (2)": (
+        "Missing: a trial inside the bracket that descends enough and yet is not below the best."
+    ),
+    "low, high = (best.t, other.t) if best.t < other.t else (other.t, best.t)": (
+        "Where the two are equal the bounds are, too."
+    ),
+    "near = bool(high - t < margin or t - low <= margin)": (
+        "Missing: a length exactly a tenth of the bracket from its lower end."
+    ),
+    "return (high if t > high else t)": "Missing: a cubic whose minimum lies below the lower bound.",
+    "return (low + margin), False": "Missing: a length that is near the upper end for the second time.",
+    "return high - margin if (high) < t - low else low + margin, False": (
+        "Missing: a length that is near the upper end for the second time."
+    ),
+    "while tried <= most and not abs((((other.t) + (best.t))) * reach) < tolerance:": (
+        "Missing: a bracket that becomes too short to go on."
+    ),
     "SUFFICIENT, FLAT, CURVED = 0.0002, 0.9, 1e-10": (
         "Missing: a length whose descent lies between 1e-4 and 2e-4 of the slope."
     ),
