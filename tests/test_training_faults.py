@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.faults import CORRECT, FAULTS, Backend, fault, with_parts
 from tests.test_training_run import SMALL, clusters
 from torchstone.conformance.training import lockstep
 from torchstone.conformance.training.data import Dataset
+from torchstone.conformance.training.faults import CORRECT, FAULTS, Backend, fault, with_parts
 from torchstone.conformance.training.loop import Played
 from torchstone.conformance.training.trainer import trainer_of
 
