@@ -298,6 +298,7 @@ def test_missing_data_may_be_replaced_by_the_stand_in(monkeypatch):
     result = trained(Made(CORRECT["foreach"]), epochs=1, stand_in=True)
 
     assert result.stand_in
+    assert result.recipe == replace(RECIPES["digits"], epochs=1, goal=None)
     assert "stand-in" in result.notes[0]
     assert result.notes[0].endswith("since data: no MNIST here")
     with pytest.raises(data.Missing):

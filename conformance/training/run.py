@@ -43,6 +43,14 @@ def recipe_of(dataset: str, epochs: int | None = None, **changes: Any) -> Recipe
     return recipe
 
 
+def stand_in_for(recipe: Recipe) -> Recipe:
+    """The recipe of the digits, with what differs from the recipe of the data set that is missing."""
+    digits, whole = RECIPES["digits"], RECIPES[recipe.dataset]
+    names = ("epochs", "optimizer", "scheduler", "biases")
+    changed = {name: getattr(recipe, name) for name in names if getattr(recipe, name) != getattr(whole, name)}
+    return dataclasses.replace(digits, **changed, goal=None if changed else digits.goal)
+
+
 def train(
     recipe: Recipe,
     load: Load,
@@ -79,7 +87,7 @@ def train(
     except data.Missing as missing:
         if not stand_in:
             raise
-        given, recipe = data.load("digits"), RECIPES["digits"]
+        given, recipe = data.load("digits"), stand_in_for(recipe)
         notes.append(f"trained on {given.label}, since {str(missing).splitlines()[0]}")
     before = torch.get_num_threads()
     trains = Trains(recipe, given.name, data_folder, load, max(1, before // jobs), given)
