@@ -98,7 +98,7 @@ def page(
         (clause, *(f"{found[outcome] / GROUPS:.1%}" for outcome in ("pass", "inconclusive", "fail")))
         for clause, found in counts.items()
     ]
-    rows = [(f"`{name}`", ", ".join(steps) or "-", *ends.values()) for name, steps, ends in noticed]
+    rows = [(name, ", ".join(steps) or "-", *ends.values()) for name, steps, ends in noticed]
     by_steps = sum(bool(steps) for _, steps, _ in noticed)
     by_end = sum("fail" in ends.values() for *_, ends in noticed)
     refused = sum(set(ends.values()) != {"pass"} for *_, ends in noticed)

@@ -143,7 +143,7 @@ class Misses(ReferenceTrainer):
         return super().step([*grads[:-1], torch.zeros_like(grads[-1])])
 
 
-def _tenth(recipe: Recipe, params: Sequence[Tensor]) -> Trainer:
+def _too_fast(recipe: Recipe, params: Sequence[Tensor]) -> Trainer:
     """The rate is one per cent too large."""
     options = {**recipe.optimizer.options, "lr": 1.01 * recipe.optimizer.options["lr"]}
     return ReferenceTrainer(replace(recipe, optimizer=Part(recipe.optimizer.component, options)), params)
@@ -160,8 +160,8 @@ IN_CALLS: dict[str, Callable[[Recipe, Sequence[Tensor]], Any]] = {
     "gradients of the step before": Stale,
     "gradients clipped": Clips,
     "parameters in bfloat16": Halves,
-    "last parameter without decayed gradient": Misses,
-    "rate 1 % too large": _tenth,
+    "last parameter not trained": Misses,
+    "rate 1 % too large": _too_fast,
 }
 FAULTS = (*IN_CALLS, *(f"{stem}/{name}" for stem, names in IN_COMPONENTS.items() for name in names))
 

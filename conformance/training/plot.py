@@ -103,7 +103,7 @@ def _error(axes: Any, result: "Result") -> None:
         _published(axes, [1 - float(text) for text in result.recipe.published.accuracy[: len(epochs)]])
     if result.recipe.goal is not None:
         _line(axes, 1 - result.recipe.goal, f"goal: {result.recipe.goal:.0%} named rightly", epochs[0])
-    axes.yaxis.set_major_locator(FixedLocator([0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1]))
+    axes.yaxis.set_major_locator(FixedLocator([0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1]))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.legend(loc="upper right", frameon=False)

@@ -67,7 +67,7 @@ def _steps(result: "Result", stack: str) -> str:
 
 def decision(result: "Result") -> str:
     """What was decided about the backend, and why, in a few sentences."""
-    own = [check for check in result.checks if check.stack == "backend"]
+    own = [check for check in result.checks if check.stack == "backend" or check.clause == "training.23"]
     bad = [check for check in own if check.outcome in ("fail", "error")]
     open_ = [check for check in own if check.outcome == "inconclusive"]
     declared = [check for check in own if check.outcome == "known"]
@@ -100,7 +100,7 @@ def markdown(result: "Result", pictured: bool) -> str:
         parts.append("![learning curves](learning-curves.png)")
     parts.append(table(COLUMNS, rows(result, ("built-in", "reference", "backend"))))
     if result.published and len(result.seeds) >= SEEDS:
-        own = [(name, f"{low:.4f}", f"{value:g}", f"{high:.4f}") for name, low, value, high in result.published]
+        own = [(name, f"{low:.4f}", f"{value:.7g}", f"{high:.4f}") for name, low, value, high in result.published]
         parts += ["## The published row in the reference's interval", table(("number", "from", "published", "to"), own)]
     parts += [cell(note) for note in result.notes]
     return "\n\n".join(parts) + "\n"
