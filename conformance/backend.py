@@ -126,6 +126,10 @@ def name_of(backend: Backend) -> str:
     return getattr(backend, "name", type(backend).__name__)
 
 
+def version_of(backend: Backend) -> str:
+    return str(getattr(backend, "version", "unknown"))
+
+
 def known_file(backend: Backend) -> Path | None:
     """Where a backend's declared deviations are: its attribute `known`, or NAME.known.toml beside its module."""
     declared = getattr(backend, "known", None)

@@ -45,6 +45,12 @@ class TensorData:
         if len(self.data) != math.prod(self.shape):
             raise ValueError(f"tensor: shape {self.shape} holds {math.prod(self.shape)} values, got {len(self.data)}")
 
+    @classmethod
+    def of(cls, tensor: Tensor) -> "TensorData":
+        """The values of a torch tensor, contiguous."""
+        dtype = str(tensor.dtype).removeprefix("torch.")
+        return cls(dtype, tuple(tensor.shape), tuple(tensor.detach().reshape(-1).tolist()))
+
     def torch(self, dtype: torch.dtype | None = None) -> Tensor:
         """As a torch tensor that owns its memory, in its own dtype and layout, or contiguous in `dtype`."""
         values = torch.tensor(self.data, dtype=dtype or getattr(torch, self.dtype)).reshape(self.shape)

@@ -173,13 +173,13 @@ def _outcome(counts: Counter[str], verdict: "Verdict | None", held: bool, gone: 
 
 def header(backend: "Backend", **settings: Any) -> dict[str, Any]:
     """The first line of a results file: what was tested, with what, and how."""
-    from torchstone.conformance.backend import name_of
+    from torchstone.conformance.backend import name_of, version_of
     from torchstone.conformance.judge import FLOOR, RUNS, SAFETY
 
     return {
         "torchstone": __version__,
         "edition": EDITION,
-        "backend": {"name": name_of(backend), "version": str(getattr(backend, "version", "unknown"))},
+        "backend": {"name": name_of(backend), "version": version_of(backend)},
         "settings": settings,
         "budget": {"safety": SAFETY, "floor": FLOOR, "runs": RUNS},
         "versions": {
@@ -230,6 +230,10 @@ def read(path: Path) -> tuple[dict[str, Any], list[Record], dict[str, Any]]:
     except (TypeError, UnknownName) as wrong:
         raise CutOff(f"results: the records must be those of edition {EDITION}, got {path}: {wrong}") from None
     return lines[0], found, lines[-1]
+
+
+def plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def count(found: Iterable[Record]) -> Counter[str]:

@@ -93,7 +93,7 @@ def from_json(value: Any) -> Trace:
 
 
 def _entry_to_json(entry: Entry) -> dict[str, Any]:
-    tensors = {name: program.to_json(_data(tensor)) for name, tensor in entry.tensors.items()}
+    tensors = {name: program.to_json(TensorData.of(tensor)) for name, tensor in entry.tensors.items()}
     refusal = entry.refusal and {"error": entry.refusal.error, "message": entry.refusal.message}
     return {"tensors": tensors, "refusal": refusal}
 
@@ -101,8 +101,3 @@ def _entry_to_json(entry: Entry) -> dict[str, Any]:
 def _entry_from_json(value: Any) -> Entry:
     tensors = {name: program.from_json(data).torch() for name, data in value["tensors"].items()}
     return Entry(tensors, value["refusal"] and Refusal(**value["refusal"]))
-
-
-def _data(tensor: Tensor) -> TensorData:
-    dtype = str(tensor.dtype).removeprefix("torch.")
-    return TensorData(dtype, tuple(tensor.shape), tuple(tensor.detach().reshape(-1).tolist()))

@@ -17,9 +17,9 @@ from rich.progress import track
 from torchstone.conformance.results import replace
 from torchstone.conformance.training import acceptance, data, faults, lockstep, loop, summary
 from torchstone.conformance.training.faults import Backend
-from torchstone.conformance.training.loop import Curve, Played, ReferenceTrainer
+from torchstone.conformance.training.loop import Curve, ReferenceTrainer
 from torchstone.conformance.training.recipe import DIGITS
-from torchstone.conformance.training.trainer import trainer_of
+from torchstone.conformance.training.result import flips
 
 RECIPE = faults.with_parts(DIGITS)
 GROUP = 5  # seeds of a run that is judged
@@ -30,17 +30,12 @@ CLAUSES = ("training.14", "training.15, accuracy", "training.15, loss")
 
 
 def curve(backend: Backend, seed: int) -> Curve:
-    def make(params: list[torch.Tensor]) -> Played:
-        return Played(RECIPE, params, lambda own: trainer_of(backend, RECIPE, own))
-
-    return loop.train(RECIPE, GIVEN, seed, make, lambda steps: None)
+    return loop.train(RECIPE, GIVEN, seed, loop.around(backend, RECIPE), lambda steps: None)
 
 
 def outcomes(stack: list[Curve], reference: list[Curve]) -> dict[str, str]:
     """What each clause says of the end of a run with these curves."""
-    pairs = [(set(ours.wrong), set(theirs.wrong)) for ours, theirs in zip(stack, reference, strict=True)]
-    lost, won = (sum(len(a - b) for a, b in group) for group in (pairs, [(b, a) for a, b in pairs]))
-    found = ["fail" if acceptance.mcnemar(lost, won) < acceptance.LEVEL else "pass"]
+    found = ["fail" if acceptance.mcnemar(*flips(stack, reference)) < acceptance.LEVEL else "pass"]
     for what, grain in (("accuracy", 1 / IMAGES), ("test_loss", 0.0)):
         ends = ([getattr(each, what)[-1] for each in curves] for curves in (stack, reference))
         found.append(acceptance.equivalence(*ends, grain=grain).outcome)
@@ -49,10 +44,7 @@ def outcomes(stack: list[Curve], reference: list[Curve]) -> dict[str, str]:
 
 def in_step(backend: Backend, windows: dict[str, lockstep.Window]) -> list[str]:
     """The parts of the run in which the backend leaves the budget."""
-
-    def make(params: list[torch.Tensor]) -> Played:
-        return Played(RECIPE, params, lambda own: trainer_of(backend, RECIPE, own))
-
+    make = loop.around(backend, RECIPE)
     return [
         part
         for part, window in windows.items()

@@ -9,8 +9,7 @@ from tests.test_training_run import SMALL, clusters
 from torchstone.conformance.training import lockstep
 from torchstone.conformance.training.data import Dataset
 from torchstone.conformance.training.faults import CORRECT, FAULTS, Backend, fault, with_parts
-from torchstone.conformance.training.loop import Played
-from torchstone.conformance.training.trainer import trainer_of
+from torchstone.conformance.training.loop import around
 
 RECIPE = replace(with_parts(SMALL), epochs=5)  # so that the schedule takes two of its steps
 
@@ -24,9 +23,7 @@ def steps() -> list[lockstep.Window]:
 
 
 def outcomes(steps: list[lockstep.Window], backend: Backend) -> set[str]:
-    def make(params):
-        return Played(RECIPE, params, lambda p: trainer_of(backend, RECIPE, p))
-
+    make = around(backend, RECIPE)
     return {
         each.outcome
         for window in steps

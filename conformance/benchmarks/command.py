@@ -12,6 +12,7 @@ from torchstone.conformance.benchmarks.cases import GRIDS, Case, cases
 from torchstone.conformance.benchmarks.comparison import NONE
 from torchstone.conformance.benchmarks.conforming import Suite, Unusable
 from torchstone.conformance.benchmarks.run import Contestant, Result, run
+from torchstone.conformance.results import plural
 
 
 class Mistake(Exception):
@@ -74,8 +75,10 @@ def _show(result: Result, console: Console) -> None:
     console.print(report.table(result))
     restless = result.restless()
     if restless:
-        cases = f"{len(restless)} case" if len(restless) == 1 else f"{len(restless)} cases"
-        console.print(f"the baseline differed from itself in {cases}: this machine was not steady", highlight=False)
+        console.print(
+            f"the baseline differed from itself in {plural(len(restless), 'case')}: this machine was not steady",
+            highlight=False,
+        )
     rounds = [len(timing.seconds) for timing in result.timings] or [0]
     console.print(
         f"{min(rounds)} to {max(rounds)} rounds, load {min(result.load):.1f} to {max(result.load):.1f}, memory moves "

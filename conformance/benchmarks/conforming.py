@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from torchstone.conformance import results
-from torchstone.conformance.backend import Backend, name_of
+from torchstone.conformance.backend import Backend, name_of, version_of
 
 Suite = Callable[[str, Path, list[str]], list[str]]  # the command that tests a backend's components into a folder
 
@@ -42,7 +42,7 @@ def from_file(file: Path, backend: Backend, stems: Sequence[str]) -> dict[str, s
         raise Unusable(f"results: {file} must be what `torchstone run` wrote: {error}") from None
     if about["name"] != name_of(backend):
         return None
-    version = str(getattr(backend, "version", "unknown"))
+    version = version_of(backend)
     if about["version"] != version:
         raise Unusable(f"results: {file} must be of {about['name']} {version}, got {about['version']}; run it again")
     if settings["clauses"] or footer["problems"]:

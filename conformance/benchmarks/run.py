@@ -12,15 +12,14 @@ from typing import Any
 
 import torch
 
-from torchstone.conformance.backend import Backend, Broken, Unsupported, Work, name_of
+from torchstone.conformance.backend import Backend, Broken, Unsupported, Work
 from torchstone.conformance.benchmarks import clock, traffic
 from torchstone.conformance.benchmarks.cases import TRAINING, Case, Grid, cases
 from torchstone.conformance.benchmarks.comparison import LEVEL, Comparison, compared, rounds_needed
 from torchstone.conformance.benchmarks.conforming import DIFFERS
 from torchstone.conformance.benchmarks.work import LITERAL, fault, prepared, prepares
 from torchstone.conformance.oracle import rule
-from torchstone.conformance.training.loop import Played, start
-from torchstone.conformance.training.trainer import trainer_of
+from torchstone.conformance.training.loop import Stack, around, start
 from torchstone.conformance.training.units import keep_memory
 from torchstone.reference.optimizer import minimises
 
@@ -243,14 +242,13 @@ def _training(backend: Backend, case: Case) -> Work:
     params, generator = start(recipe, 0)
     images = torch.rand(recipe.batch, recipe.sizes[0], generator=generator)
     target = torch.randint(recipe.sizes[-1], (recipe.batch,), generator=generator)
-    stack = Played(recipe, params, lambda params: trainer_of(backend, recipe, params))
-    return _Step(stack, images, target)
+    return _Step(around(backend, recipe)(params), images, target)
 
 
 class _Step:
     """A training step as work."""
 
-    def __init__(self, stack: Played, images: torch.Tensor, target: torch.Tensor) -> None:
+    def __init__(self, stack: Stack, images: torch.Tensor, target: torch.Tensor) -> None:
         self.stack, self.images, self.target = stack, images, target
 
     def __call__(self) -> None:
@@ -258,7 +256,3 @@ class _Step:
 
     def seen(self) -> dict[str, torch.Tensor]:
         return {f"param {i}": param.detach() for i, param in enumerate(self.stack.params)}
-
-
-def version_of(backend: Backend) -> str:
-    return f"{name_of(backend)} {getattr(backend, 'version', 'unknown')}"

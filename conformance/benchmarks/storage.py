@@ -12,8 +12,9 @@ from pytest_benchmark.stats import Metadata
 from pytest_benchmark.utils import get_commit_info
 
 from torchstone import __version__
+from torchstone.conformance.backend import name_of, version_of
 from torchstone.conformance.benchmarks.comparison import Comparison
-from torchstone.conformance.benchmarks.run import Result, Timing, version_of
+from torchstone.conformance.benchmarks.run import Result, Timing
 
 
 class Unreadable(Exception):
@@ -31,7 +32,12 @@ def to_json(result: Result) -> dict[str, Any]:
         "baseline": result.baseline,
         "control": result.control,
         "backends": [
-            {"name": name, "spec": each.spec, "version": version_of(each.backend), "timed by": each.how}
+            {
+                "name": name,
+                "spec": each.spec,
+                "version": f"{name_of(each.backend)} {version_of(each.backend)}",
+                "timed by": each.how,
+            }
             for name, each in zip(result.names, result.contestants, strict=True)
         ],
         "settings": result.settings,

@@ -100,12 +100,12 @@ def show(runs: Sequence[Run], console: Console) -> int:
         undecided = sum(change.way == "open" for change in found)
         if undecided:
             console.print(
-                f"  {levels.plural(undecided, 'outcome')} changed without saying more or less for the backend"
+                f"  {results.plural(undecided, 'outcome')} changed without saying more or less for the backend"
             )
         gone, come = lost(old, new), lost(new, old)
         for said, pairs in (("no longer asked", gone), ("asked for the first time", come)):
             if pairs:
-                console.print(f"  {levels.plural(len(pairs), 'clause')} {said}: {_few(pairs)}", highlight=False)
+                console.print(f"  {results.plural(len(pairs), 'clause')} {said}: {_few(pairs)}", highlight=False)
         if not (found or gone or come):
             console.print("  nothing changed")
         worse = any(change.way == "worse" for change in found) or bool(problems)
@@ -138,7 +138,7 @@ def _list(console: Console, found: Sequence[Change], way: str, style: str) -> No
         return
     steps = Counter(f"{change.old.outcome} → {change.new.outcome}" for change in found)
     said = ", ".join(f"{count} {step}" for step, count in steps.items())
-    console.print(Text(f"  {levels.plural(len(found), 'record')} {way}: {said}", style))
+    console.print(Text(f"  {results.plural(len(found), 'record')} {way}: {said}", style))
     lines: dict[tuple[str, str, str], list[str]] = {}
     for change in found:
         step = f"{change.old.outcome} → {change.new.outcome}"

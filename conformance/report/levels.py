@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from torchstone.conformance.clauses import clause, component, components, pages
-from torchstone.conformance.results import Record
+from torchstone.conformance.results import Record, plural
 
 LOW = ("float16", "bfloat16")
 BLOCKING = ("fail", "error", "fixed", "blocked")
@@ -45,10 +45,6 @@ class Claim:
             self.level if self.components == self.of else f"{self.level} for {self.components} of {self.of} components"
         )
         return f"{said}, with {plural(self.deviations, 'declared deviation')}" if self.deviations else said
-
-
-def plural(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 @cache

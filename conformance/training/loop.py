@@ -8,13 +8,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from torchstone.conformance.backend import Broken
+from torchstone.conformance.backend import Backend, Broken
 from torchstone.conformance.backends.torch_like import TorchLike
 from torchstone.conformance.oracle import rule
 from torchstone.conformance.training.data import Dataset
 from torchstone.conformance.training.network import forward, initial
 from torchstone.conformance.training.recipe import Recipe
-from torchstone.conformance.training.trainer import TorchTrainer, Trainer
+from torchstone.conformance.training.trainer import TorchTrainer, Trainer, trainer_of
 from torchstone.reference import torch_api
 from torchstone.reference.optimizer import minimises
 
@@ -117,6 +117,11 @@ class Played:
     def end_epoch(self, metric: float) -> None:
         if self.scheduled:
             self.trainer.schedule_step(metric)
+
+
+def around(backend: Backend, recipe: Recipe) -> Make:
+    """How a stack is made of a backend's components."""
+    return lambda params: Played(recipe, params, lambda own: trainer_of(backend, recipe, own))
 
 
 def _like(what: str, found: Tensor, expected: Tensor) -> None:

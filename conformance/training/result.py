@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -59,11 +60,7 @@ class Result:
 
     def flips(self, stack: str) -> tuple[int, int]:
         """On how many test images the stack is wrong where the reference is right, and the reverse; over all seeds."""
-        pairs = [
-            (set(theirs.wrong), set(ours.wrong))
-            for theirs, ours in zip(self.curves.get(stack, []), self.curves[REFERENCE], strict=False)
-        ]
-        return sum(len(theirs - ours) for theirs, ours in pairs), sum(len(ours - theirs) for theirs, ours in pairs)
+        return flips(self.curves[stack], self.curves[REFERENCE])
 
     @cached_property
     def checks(self) -> list[Check]:
@@ -158,6 +155,12 @@ class Result:
         text = json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n"
         written.append(results.replace(out / "training.md", summary.markdown(self, bool(written))))
         return [results.replace(out / "training.json", text), *written]
+
+
+def flips(stack: Sequence[Curve], reference: Sequence[Curve]) -> tuple[int, int]:
+    """On how many test images runs of a stack are wrong where the reference's are right, and the reverse."""
+    pairs = [(set(ours.wrong), set(theirs.wrong)) for ours, theirs in zip(stack, reference, strict=True)]
+    return sum(len(ours - theirs) for ours, theirs in pairs), sum(len(theirs - ours) for ours, theirs in pairs)
 
 
 def _lockstep(each: Agreement) -> Check:

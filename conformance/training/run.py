@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.progress import Progress
@@ -11,7 +10,7 @@ from rich.progress import Progress
 import torchstone
 from torchstone.conformance import backend as backends
 from torchstone.conformance import known
-from torchstone.conformance.backend import Backend, name_of
+from torchstone.conformance.backend import Backend, name_of, version_of
 from torchstone.conformance.training import data
 from torchstone.conformance.training.kept import Kept
 from torchstone.conformance.training.lockstep import agreements
@@ -25,8 +24,8 @@ class Interrupted(KeyboardInterrupt):
     """The user stopped the run; the message says where, and what is kept."""
 
 
-def recipe_of(dataset: str, epochs: int | None = None, **changes: Any) -> Recipe:
-    """The recipe of a data set with some fields changed; where they are, it has no goal and no published row.
+def recipe_of(dataset: str, epochs: int | None = None) -> Recipe:
+    """The recipe of a data set, with so many epochs; with fewer than its own it has no goal.
 
     Raises `ValueError` for what there is not.
     """
@@ -36,8 +35,6 @@ def recipe_of(dataset: str, epochs: int | None = None, **changes: Any) -> Recipe
     if epochs is not None and epochs < 1:
         raise ValueError(f"training: epochs must be >= 1, got {epochs}")
     recipe = RECIPES[name]
-    if changes:
-        recipe = dataclasses.replace(recipe, **changes, goal=None, published=None)
     if epochs is not None:
         recipe = dataclasses.replace(recipe, epochs=epochs, goal=recipe.goal if epochs >= recipe.epochs else None)
     return recipe
@@ -92,7 +89,7 @@ def train(
     before = torch.get_num_threads()
     trains = Trains(recipe, given.name, data_folder, load, max(1, before // jobs), given)
     trains.makes[BACKEND](start(recipe, 0)[0])  # Unsupported is found before anything is trained
-    version = str(getattr(trains.backend, "version", "unknown"))
+    version = version_of(trains.backend)
     what = {
         "torchstone": torchstone.__version__,
         "torch": torch.__version__,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import mean
 from typing import TYPE_CHECKING
 
+from torchstone.conformance.results import plural
 from torchstone.conformance.training.acceptance import SEEDS
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ ASKED = {  # what a clause asks, for those that are no readers of the page
 
 def title(result: "Result") -> str:
     parts = [result.recipe.optimizer, *([result.recipe.scheduler] if result.recipe.scheduler else [])]
-    epochs, seeds = count(result.recipe.epochs, "epoch"), count(len(result.seeds), "seed")
+    epochs, seeds = plural(result.recipe.epochs, "epoch"), plural(len(result.seeds), "seed")
     names = " and ".join(part.component for part in parts)
     return f"{result.dataset}, {names}, {epochs}, {seeds}, backend {result.backend}"
 
@@ -88,7 +89,7 @@ def decision(result: "Result") -> str:
             named = [f"{check.clause} on the {check.stack} stack: {check.found}" for check in checks]
             said.append(f"{text}: {'; '.join(named)}.")
     if len(result.seeds) < SEEDS:
-        seeds = count(len(result.seeds), "seed")
+        seeds = plural(len(result.seeds), "seed")
         said.append(f"With {seeds} the distributions are not compared; that takes at least {SEEDS}.")
     return " ".join(said)
 
@@ -115,7 +116,3 @@ def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
 def cell(text: str) -> str:
     """Text as Markdown shows it as it is, in one line: names and messages come from backends."""
     return re.sub(r"([\\`*_\[\]|#])", r"\\\1", html.escape(text, quote=False)).replace("\n", " · ")
-
-
-def count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -94,7 +94,7 @@ class ProgramLoss:
         self.trainer = trainer
 
     def loss_and_gradient(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        tensors = {"input": _data(logits), "target": _data(target)}
+        tensors = {"input": TensorData.of(logits), "target": TensorData.of(target)}
         trace = self.backend.play(LossProgram(self.part.component, self.part.options, tensors, ("input",)))
         if trace.refusal:
             raise ValueError(f"{trace.refusal.error}: {trace.refusal.message}")
@@ -110,11 +110,6 @@ class ProgramLoss:
 
     def schedule_step(self, metric: float) -> None:
         self.trainer.schedule_step(metric)
-
-
-def _data(tensor: Tensor) -> TensorData:
-    dtype = str(tensor.dtype).removeprefix("torch.")
-    return TensorData(dtype, tuple(tensor.shape), tuple(tensor.detach().reshape(-1).tolist()))
 
 
 def trainer_of(backend: Backend, recipe: Recipe, params: Sequence[Tensor]) -> Trainer:

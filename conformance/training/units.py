@@ -15,9 +15,8 @@ import torch
 from torchstone.conformance.backend import Backend
 from torchstone.conformance.training import data, loop
 from torchstone.conformance.training.data import Dataset
-from torchstone.conformance.training.loop import Builtin, Curve, Make, Played, ReferenceTrainer
+from torchstone.conformance.training.loop import Builtin, Curve, Make, Played, ReferenceTrainer, around
 from torchstone.conformance.training.recipe import Recipe
-from torchstone.conformance.training.trainer import trainer_of
 
 BUILTIN, REFERENCE, BACKEND = STACKS = ("built-in", "reference", "backend")
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -63,7 +62,7 @@ class Trains:
         return {
             BUILTIN: lambda params: Builtin(recipe, params),
             REFERENCE: lambda params: Played(recipe, params, lambda p: ReferenceTrainer(recipe, p)),
-            BACKEND: lambda params: Played(recipe, params, lambda p: trainer_of(self.backend, recipe, p)),
+            BACKEND: around(self.backend, recipe),
         }
 
     def one(self, unit: Unit, tick: Callable[[int], None]) -> Curve | str:
