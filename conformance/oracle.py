@@ -3,6 +3,7 @@ own."""
 
 import dataclasses
 import importlib
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -57,15 +58,15 @@ def play_rounded(program: Program, run: int) -> Trace:
         return scalar(torch.tensor(number, dtype=torch.float64), unit) if narrow else Scalar(number, rounding)
 
     with rounding, numbers_as(lambda number: Scalar(number, rounding)):
-        return _trace(program, torch.float64, lift)
+        return _trace(program, torch.float64, lift, run % 4 > 1)
 
 
-def _trace(program: Program, dtype: torch.dtype | None, lift: Lift) -> Trace:
+def _trace(program: Program, dtype: torch.dtype | None, lift: Lift, outwards: bool = False) -> Trace:
     entries: list[Entry] = []
     steps: Iterator[dict[str, Tensor]]
     match program:
         case LossProgram():
-            steps = _loss(program, dtype)
+            steps = _loss(program, dtype, outwards)
         case GradientProgram():
             steps = _gradients(program, dtype, lift)
         case AverageProgram():
@@ -90,7 +91,9 @@ def _tensor(data: Gradient, dtype: torch.dtype | None) -> Tensor:
     return data.torch(dtype if is_float(data.dtype) else None)
 
 
-def _loss(program: LossProgram, dtype: torch.dtype | None) -> Iterator[dict[str, Tensor]]:
+def _loss(program: LossProgram, dtype: torch.dtype | None, outwards: bool) -> Iterator[dict[str, Tensor]]:
+    """The value and the gradients. `outwards`: the upstream gradient and the count of a mean, which the chain rule
+    multiplies first, are multiplied last."""
     function = getattr(rule("losses", program.component), program.component)
     options: dict[str, Any] = {
         name: _tensor(value, dtype) if isinstance(value, TensorData) else value
@@ -101,6 +104,7 @@ def _loss(program: LossProgram, dtype: torch.dtype | None) -> Iterator[dict[str,
         options["reduction"] = losses.legacy_reduction(*flags, options.get("reduction", "mean"))
     tensors = {name: _tensor(data, dtype) for name, data in program.tensors.items()}
     more: dict[str, Tensor] = {}
+    last = 1.0
 
     def of_all(**inputs: Tensor) -> Tensor:
         """The value; a loss with parameters of its own takes them as one mapping, and may give more than its value."""
@@ -113,10 +117,19 @@ def _loss(program: LossProgram, dtype: torch.dtype | None) -> Iterator[dict[str,
         return value
 
     def upstream(value: Tensor) -> Tensor:
-        given = torch.tensor(program.upstream_for(value.numel()), dtype=getattr(torch, program.dtype))
-        return given.to(value.dtype).view(value.shape)
+        nonlocal last
+        numbers = program.upstream_for(value.numel())
+        given = torch.tensor(numbers, dtype=getattr(torch, program.dtype)).to(value.dtype).view(value.shape)
+        if not outwards:
+            return given
+        _, exponent = math.frexp(max(map(abs, numbers), default=1.0))
+        count = max(1, *(tensor.numel() for tensor in tensors.values()))
+        last = 2.0 ** (exponent - 1) / (count if options.get("reduction", "mean") == "mean" else 1)
+        return given / last
 
     value, gradients = losses.value_and_gradients(of_all, tensors, program.differentiate, upstream)
+    if outwards:
+        gradients = {name: gradient * last for name, gradient in gradients.items()}
     yield {"value": value, **more, **{f"grad {name}": gradient for name, gradient in gradients.items()}}
 
 

@@ -53,6 +53,7 @@ class Rounding(TorchDispatchMode):
         self.dtype = dtype
         self.keeps_subnormals = run % 2 == 1  # some machines do, others flush them to zero
         self.alike = run % 4 == 2  # equal numbers are rounded equally, and in a sum of them that does not average out
+        self.cuts = run % 8 in (4, 5)  # what is too small for the dtype is zero, everywhere, and not only now and then
         self.round_to(None)
         self.position = (run * 7919) % _size
 
@@ -85,6 +86,8 @@ class Rounding(TorchDispatchMode):
         if kind == "exact":
             if name == "lift_fresh" and result.dim() == 0:
                 scalar(result)  # a number that enters a computation is a scalar and not data
+            elif name == "lift_fresh" and self.cuts and result.dtype is torch.float64:
+                result[result.abs() < self.underflow] = 0.0
         elif type(result) is Tensor and result.dtype is torch.float64:
             unit = None if result.dim() else _unit(args)  # scalars have no dimensions
             self.perturb(result.numpy(), unit or size, name, args)
@@ -138,7 +141,11 @@ class Rounding(TorchDispatchMode):
             self._beyond(size, values, relative, name, args)
             moves &= np.isfinite(size)
             size[~moves] = 0.0
-        size += relative * (size + underflow / unit)
+        if self.cuts:
+            size += relative * size
+            size[size < underflow] = 0.0
+        else:
+            size += relative * (size + underflow / unit)
         np.copyto(values, np.copysign(np.maximum(size, 0.0), values), where=moves)
 
     def _beyond(self, size: Any, values: Any, noise: Any, name: str, args: tuple[Any, ...]) -> None:

@@ -145,6 +145,23 @@ def test_a_number_that_rounding_may_send_to_infinity_is_inconclusive():
         assert verdict.inconclusive == 1
 
 
+@pytest.mark.parametrize(("reduction", "upstream"), [("mean", 1.0), ("sum", 0.125)])
+def test_a_gradient_whose_factors_overflow_in_one_order_only_is_inconclusive(reduction, upstream):
+    # (x - y) / v is beyond float32, and half of it or less is not.
+    tensors = {"input": tensor([4.4e32, 0.0], "float32"), "target": tensor([0.0, 0.0], "float32")}
+    tensors["var"] = tensor([1e-6, 1e-6], "float32")
+    program = LossProgram("gaussian_nll", {"reduction": reduction}, tensors, ("input",), (upstream, 1e3))
+    right = oracle.play(program, dtype=None)
+    assert right.grad("input").isfinite().all()
+    overflowed = changed(right, "grad input", lambda grad: torch.where(grad == 0, grad, math.inf))
+    verdict = Judge().conforms(program, overflowed)
+    assert verdict
+    assert verdict.inconclusive >= 1
+    smaller = dataclasses.replace(program, tensors=tensors | {"var": tensor([1.0, 1.0], "float32")})
+    infinite = changed(oracle.play(smaller, dtype=None), "grad input", lambda grad: torch.full_like(grad, math.inf))
+    assert not Judge().conforms(smaller, infinite)
+
+
 def test_an_element_that_cannot_be_found_wrong_by_its_size_is_not_counted():
     # 1 - 1e-9 in bfloat16: the result's budget is far larger than the step.
     program = OptimizerProgram(

@@ -74,6 +74,17 @@ def test_subnormal_numbers_are_kept_in_some_runs_and_flushed_in_others():
     assert any(2.0**-25 <= number <= 1.5 * 2.0**-24 for number in found)
 
 
+@pytest.mark.parametrize(("run", "least"), [(4, 2.0**-14), (5, 2.0**-25)])
+def test_some_runs_have_nothing_that_is_too_small_anywhere(run, least):
+    with Rounding(torch.float16, run):
+        given = data(0.9 * least, -0.9 * least, 1.1 * least)
+        product = data(1.0, 1.0, 1.0) * data(0.9 * least, -0.9 * least, 1.1 * least)
+        computed = data(0.75, 0.75, 1.0) * (data(1.25, 1.25, 1.25) * least)
+    for found in (given, product, computed):
+        assert found[:2].tolist() == [0.0, 0.0]
+        assert found[2] > least
+
+
 def test_a_scalar_does_not_underflow_where_the_data_do():
     with Rounding(torch.float16, 0):
         moved = scalar(torch.tensor(1e-9, dtype=torch.float64)) * 1.0
