@@ -133,6 +133,8 @@ class Function:
                 return ((1 - x) ** 2).sum() + (depth * (x[1:] - x[:-1] ** 2) ** 2).sum()
             case "wells", (width,):
                 return (x**4 / 4 - width * x**2 / 2).sum()
+            case "waves", (height, frequency):
+                return (x**2 / 2 + height * (frequency * x).cos()).sum()
             case "table", values:
                 return values[min(x, len(values) - 1)]
             case "power", (factor, base):

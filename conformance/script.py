@@ -131,6 +131,8 @@ def _function(value: Function) -> str:
             return f"lambda x: ((1 - x) ** 2).sum() + ({numbers[0]} * (x[1:] - x[:-1] ** 2) ** 2).sum()"
         case "wells":
             return f"lambda x: (x**4 / 4 - {numbers[0]} * x**2 / 2).sum()"
+        case "waves":
+            return f"lambda x: (x**2 / 2 + {numbers[0]} * ({numbers[1]} * x).cos()).sum()"
         case "power":
             return f"lambda x: {numbers[0]} * {numbers[1]}**x"
         case _:

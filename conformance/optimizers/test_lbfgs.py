@@ -38,7 +38,8 @@ SETTABLE = {
 STEADY = SETTABLE
 
 CONVEX = (Function("quadratic", (2.0, 1.0)), Function("quadratic", (0.5, -1.0)), Function("hyperbola", (0.5,)))
-OBJECTIVES = (*CONVEX, Function("valley", (10.0,)), Function("wells", (1.0,)), Function("linear", (0.5,)))
+ROUGH = (Function("valley", (10.0,)), Function("wells", (1.0,)), Function("waves", (1.0, 3.0)))
+OBJECTIVES = (*CONVEX, *ROUGH, Function("linear", (0.5,)))
 SIZES = (((2,),), ((1,),), ((3,),), ((2, 2), (1,)), ((), (2,)), ((2,), (0,)), ((5,),), ((2, 3),))
 
 
@@ -297,11 +298,11 @@ def test_lbfgs_14_the_length_meets_both_conditions(play, program):
 
 
 @st.composite
-def searches(draw, cases):
+def searches(draw, cases, tolerance=1e-3):
     """One line search of these: an objective, where it starts from, and the first length."""
     objective, start, rate = draw(st.sampled_from(cases))
     dtype = draw(st.sampled_from(["float64", "float32"]))
-    given = {"lr": rate, "max_iter": 1, "max_eval": 25, "tolerance_grad": 0.0, "tolerance_change": 1e-3}
+    given = {"lr": rate, "max_iter": 1, "max_eval": 25, "tolerance_grad": 0.0, "tolerance_change": tolerance}
     group = Group((some.rounded(dtype, (len(start),), start),))
     return OptimizerProgram("lbfgs", {**given, "line_search_fn": "strong_wolfe"}, (group,), (Minimize(objective),))
 
@@ -312,17 +313,33 @@ WIDE, DEEP, LEFT, RIGHT, SHALLOW, BOWL = (
     Function("valley", (0.1,)),
     Function("quadratic", (2.0, 1.0)),
 )
+LOW, QUICK, EVEN, SLOW, TALL, HIGH, STORM = (
+    *(Function("waves", numbers) for numbers in ((0.5, 3.0), (0.5, 5.0), (1.0, 3.0), (1.0, 2.0), (2.0, 2.0))),
+    *(Function("waves", numbers) for numbers in ((5.0, 5.0), (20.0, 5.0))),
+)
 STEEP_BEYOND = (  # a length is tried at which the slope is as steep the other way
     *((WIDE, [0.6], 30.0), (DEEP, [0.9], 5.0), (RIGHT, [3.0], 5.0), (RIGHT, [-2.0, -3.1], 0.1)),
     *((LEFT, [2.1], 2.0), (LEFT, [1.1], 1.0), (LEFT, [1.6, -0.4], 10.0), (LEFT, [1.4, 0.4, -2.2], 10.0)),
 )
 BEYOND_THE_BEST = (  # a better length is found from which the slope points away from the other
     *((WIDE, [0.6], 30.0), (WIDE, [-0.7], 30.0), (DEEP, [2.6, -2.3, -0.3], 30.0), (RIGHT, [-2.0], 30.0)),
-    *((LEFT, [-0.9, -1.1, -2.1], 30.0), (SHALLOW, [-1.3, 1.3, -2.0], 30.0)),
+    *((LEFT, [-0.9, -1.1, -2.1], 30.0), (SHALLOW, [-1.3, 1.3, -2.0], 30.0), (QUICK, [-1.7], 5.0), (SLOW, [0.1], 10.0)),
+)
+UP_AGAIN = (  # a length descends enough and is yet above one that was tried before: outwards, then inwards
+    *((LOW, [-2.8], 1.0), (SLOW, [-4.2], 1.5), (SLOW, [3.7, 0.0, -0.9], 0.2), (EVEN, [2.2, 2.2, -4.4], 0.7)),
+    *((QUICK, [-2.6], 100.0), (EVEN, [-3.0], 20.0), (EVEN, [-4.4], 0.3), (SLOW, [3.8], 1.0)),
+)
+BELOW_THE_BOUND = (  # the cubic has its minimum at a shorter length than may be tried
+    *((LOW, [-2.2], 0.01), (SLOW, [-3.5], 0.1), (SLOW, [3.5], 0.1), (TALL, [3.5], 0.2), (EVEN, [-4.3], 0.03)),
 )
 NEAR_AN_END = (  # a length near an end is tried once
     *((WIDE, [-0.4], 3.0), (WIDE, [0.3], 0.3), (RIGHT, [0.3], 30.0), (LEFT, [-1.4], 100.0)),
     *((SHALLOW, [-1.3], 30.0), (SHALLOW, [3.2], 30.0), (BOWL, [-0.3], 100.0), (BOWL, [0.9], 5.0)),
+    (TALL, [3.6, 4.0], 1.0),
+)
+TOO_CLOSE = (  # two lengths lie so close together that the parameters would hardly move between them
+    *((QUICK, [3.0], 0.7), (HIGH, [1.9], 10.0), (HIGH, [2.5], 2.0), (QUICK, [1.7, 0.1], 1.5), (HIGH, [0.6, -0.1], 1.5)),
+    *((STORM, [2.5, 4.4], 2.0), (STORM, [-3.7, 3.5, 0.4], 20.0)),
 )
 
 
@@ -336,7 +353,12 @@ def test_lbfgs_15_the_former_best_may_become_the_other(play, program):
     assert play.conforms(program)
 
 
-@given(searches(STEEP_BEYOND + BEYOND_THE_BEST))
+@given(searches(UP_AGAIN))
+def test_lbfgs_15_what_is_above_a_former_length_ends_the_way_there(play, program):
+    assert play.conforms(program)
+
+
+@given(searches(STEEP_BEYOND + BEYOND_THE_BEST + BELOW_THE_BOUND))
 def test_lbfgs_16_the_cubic_says_where_to_go_on_inwards(play, program):
     assert play.conforms(program)
 
@@ -346,12 +368,18 @@ def test_lbfgs_17_a_length_near_an_end_is_tried_once(play, program):
     assert play.conforms(program)
 
 
+@given(searches(TOO_CLOSE, tolerance=1.0))
+def test_lbfgs_18_lengths_that_are_too_close_together_end_the_search(play, program):
+    assert play.conforms(program)
+
+
 FAR = st.sampled_from([10.0, 100.0, 3.0])
 LENGTHS = some.decimals(0.01, 30.0, 1.0, 0.3, 3.0, 10.0)
 CURVED = (
     *(Function("wells", (width,)) for width in (1.0, 4.0, 0.1)),
     *(Function("valley", (depth,)) for depth in (10.0, 1.0)),
     *(Function("hyperbola", (center,)) for center in (0.5, -2.0)),
+    *(Function("waves", numbers) for numbers in ((1.0, 3.0), (0.5, 3.0), (5.0, 2.0), (1.0, 5.0))),
 )
 
 

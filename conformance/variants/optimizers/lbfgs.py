@@ -91,43 +91,17 @@ VARIANTS = (
 )
 
 EQUIVALENT = {
-    "best, other = trial, best if trial.slope * (other.t - best.t) >= 1 else other": (
-        "Missing: a trial that becomes the best with a slope so small that its product with the bracket is below one."
-    ),
-    "if ((above(trial))):  (2)": (
-        "Missing: a trial inside the bracket that descends enough and yet is not below the best."
-    ),
     "low, high = (best.t, other.t) if best.t < other.t else (other.t, best.t)": (
         "Where the two are equal the bounds are, too."
     ),
     "near = bool(high - t < margin or t - low <= margin)": (
         "Missing: a length exactly a tenth of the bracket from its lower end."
     ),
-    "return (high if t > high else t)": "Missing: a cubic whose minimum lies below the lower bound.",
-    "return (low + margin), False": "Missing: a length that is near the upper end for the second time.",
-    "return high - margin if (high) < t - low else low + margin, False": (
-        "Missing: a length that is near the upper end for the second time."
-    ),
-    "while tried <= most and not abs((((other.t) + (best.t))) * reach) < tolerance:": (
-        "Missing: a bracket that becomes too short to go on."
-    ),
-    "SUFFICIENT, FLAT, CURVED = 0.0002, 0.9, 1e-10": (
-        "Missing: a length whose descent lies between 1e-4 and 2e-4 of the slope."
-    ),
     "state = State(n, state[1], torch.zeros_like(x), pairs)": (
         "A move of zeros makes no pair, whatever the gradient was."
     ),
-    "found, more = strong_wolfe(path, start, t, (d.abs()).min(), tolerance_change, most - evaluations)": (
-        "Missing: an objective on which the line search takes this way and no other."
-    ),
-    "found, more = strong_wolfe(path, start, t, (d).max(), tolerance_change, most - evaluations)": (
-        "Missing: an objective on which the line search takes this way and no other."
-    ),
     "elif iteration <= max_iter:": "An evaluation that nothing uses.",
     "next_g, more = g, 1": "The step ends with this iteration in any case.",
-    "return bool(trial.f > start.f + (SUFFICIENT) * start.slope)": (
-        "Missing: an objective on which the line search takes this way and no other."
-    ),
     "return bool(abs(trial.slope) < -FLAT * start.slope)": (
         "Equal to a multiple of 0.9 is a slope by accident of rounding alone."
     ),
@@ -138,18 +112,4 @@ EQUIVALENT = {
     "return State(n=0, g=torch.ones_like(x), s=torch.zeros_like(x), pairs=())": (
         "A move of zeros makes no pair, whatever the gradient was."
     ),
-    "if ((above(trial))):": "Missing: an objective on which the line search takes this way and no other.",
-    "if above(trial) or (((trial.f >= last.f))):": (
-        "Missing: an objective on which the line search takes this way and no other."
-    ),
-    "if above(trial) or (tried >= 2 and trial.f >= last.f):": (
-        "Missing: an objective on which the line search takes this way and no other."
-    ),
-    "if above(trial) or (tried > 3 and trial.f >= last.f):": (
-        "Missing: an objective on which the line search takes this way and no other."
-    ),
-    "t = cubic(last, trial, trial.t + 0.01 * ((trial.t)), 10 * trial.t)": (
-        "Missing: an objective on which the line search takes this way and no other."
-    ),
-    "while ((tried <= most)):": "Missing: an objective on which the line search takes this way and no other.",
 }
