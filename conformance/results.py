@@ -88,8 +88,8 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def records(clause: str, stem: str, player: "Player", seconds: float) -> list[Record]:
-    """The records of one test, from its ledger."""
+def records(clause: str, stem: str, player: "Player", seconds: float, explained: bool = True) -> list[Record]:
+    """The records of one test, from its ledger; `explained`: with what the backend is asked for once more."""
     from torchstone.conformance.failure import script
     from torchstone.conformance.program import to_json
 
@@ -131,12 +131,13 @@ def records(clause: str, stem: str, player: "Player", seconds: float) -> list[Re
             record.expected, record.actual, record.budget = verdict.expected, verdict.actual, verdict.budget
             record.others = sorted(ledger.involved[dtype] - {stem})
             record.program = to_json(verdict.program)
-            record.script = script(player.backend, verdict, clause)
-            record.course = _course(player, verdict.program, verdict.at)
+            if explained:
+                record.script = script(player.backend, verdict, clause)
+                record.course = _course(player, verdict.program, verdict.at)
         elif record.outcome in ("known", "fixed"):
             deviation = held.get(dtype) or gone.get(dtype) or player.known[0]
             record.reason, record.program = deviation.reason, to_json(deviation.program)
-            record.course = _course(player, deviation.program)
+            record.course = _course(player, deviation.program) if explained else None
         elif record.outcome == "unsupported":
             record.reason = next(iter(sorted(ledger.reasons)), "")
         found.append(record)

@@ -41,6 +41,7 @@ class Session:
     """The plugin that is registered when a backend is named."""
 
     phases: tuple[hypothesis.Phase, ...] = (Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink)
+    explains = True  # a failure gets a script and the course of its numbers, for which it is played again
 
     def __init__(self, config: pytest.Config) -> None:
         self.start = perf_counter()
@@ -198,7 +199,8 @@ class Session:
         if call.when != "call" or PLAYER not in item.stash:
             return report
         player = item.stash[PLAYER]
-        records = results.records(clause_of(item), component_of(item), player, item.stash.get(SECONDS, 0.0))
+        about = (clause_of(item), component_of(item))
+        records = results.records(*about, player, item.stash.get(SECONDS, 0.0), self.explains)
         error = call.excinfo.value if call.excinfo else None
         bad = [record for record in records if record.outcome in results.BAD]
         skipped = isinstance(error, pytest.skip.Exception) and not (player.ledger.reasons or player.dialect)

@@ -129,6 +129,26 @@ def test_an_audit_ends_well_where_every_mistake_is_noticed_and_nothing_else(tmp_
     assert wrong["by"][0].startswith(("step.", "scheduler.", "accuracy."))
 
 
+def test_what_hangs_is_noticed_and_does_no_harm_to_what_is_played_after_it(tmp_path):
+    (tmp_path / "endless.py").write_text(
+        "from types import SimpleNamespace\n"
+        "import torch\n"
+        "from tests.corpus import CONTROLS\n"
+        "class Endless(torch.optim.lr_scheduler.StepLR):\n"
+        "    def get_lr(self):\n"
+        "        while True:\n"
+        "            pass\n"
+        "class Namespace:\n"
+        "    SGD, StepLR = torch.optim.SGD, Endless\n"
+        "MUTANTS = [SimpleNamespace(id='endless', component='StepLR', backend=Namespace)]\n"
+    )
+    done, (right, wrong) = audit(tmp_path, "endless")
+    assert done.returncode == 0, done.stdout
+    assert (wrong["id"], wrong["outcome"]) == ("endless", "killed")
+    assert "longer than" in wrong["rule"]
+    assert right["outcome"] == "survived"
+
+
 def test_an_audit_fails_where_a_mistake_is_missed_or_what_is_correct_accused(tmp_path):
     (tmp_path / "mistaken.py").write_text(
         "from tests.corpus import CONTROLS as MUTANTS, MUTANTS as CONTROLS\n__all__ = ['CONTROLS', 'MUTANTS']\n"
