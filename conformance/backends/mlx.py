@@ -173,7 +173,7 @@ class Loss:
         self.tensors = {name: to_mlx(tensor) for name, tensor in tensors.items()}
         self.wrt = wrt
         if component in ("nll", "cross_entropy"):
-            known_classes(**self.tensors)
+            known_classes(self.tensors["input"], self.tensors["target"])
         self.inputs = [self.tensors[name] for name in wrt]
         self.arrays: Arrays = {}
         with asking():
@@ -387,7 +387,9 @@ class Mlx:
 
     def play(self, program: Program) -> Trace:
         if type(program) not in PLAYED:
-            raise Unsupported("mlx steps a schedule together with its optimizer and in no other way")
+            raise Unsupported(
+                "mlx asks a schedule at every step of its optimizer, and leaves other times to whoever trains"
+            )
         outputs: list[Arrays] = []
         refusals: list[Entry] = []
         try:
