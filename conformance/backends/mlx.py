@@ -1,14 +1,18 @@
 """mlx on its CPU device, the only one that has float64: its losses with their gradients, its optimizers, its schedules.
 
+They play programs, take part in training runs, and are timed. mlx computes nothing before it is asked to, so that a
+program is evaluated when it is over, and a step of training or of a benchmark before it returns.
+
 Every option goes to the argument of mlx that is documented as the same thing, with torch's value where a program gives
 none. What mlx takes as an array, a learning rate or the step of a schedule, it is given in float64. What it has no
 argument for is unsupported, unless its value means that nothing is to be done.
 """
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
+from itertools import cycle, islice
 from typing import Any
 
 import mlx.core as mx
@@ -18,36 +22,32 @@ import numpy as np
 import torch
 from mlx.nn import losses
 from mlx.utils import tree_flatten, tree_unflatten
+from torch import Tensor
 
-from torchstone.conformance.backend import Broken, UnknownBackend, Unsupported
+from torchstone.conformance.backend import Broken, UnknownBackend, Unsupported, Work
 from torchstone.conformance.program import (
     AddGroup,
-    Gradient,
     Group,
     LossProgram,
     OptimizerProgram,
+    Options,
     Program,
     SaveAndReload,
     ScheduleProgram,
+    ScheduleStep,
     SetOption,
     Step,
     TensorData,
 )
 from torchstone.conformance.trace import Entry, Refusal, Trace
+from torchstone.conformance.training.recipe import Recipe
 
 Arrays = dict[str, mx.array]
 
 
-def class_axis(input: mx.array, target: mx.array) -> int:
-    """torch's axis of the classes, once it is known that mlx will find the classes that the target names."""
-    axis: int = min(input.ndim - 1, 1)
-    if target.ndim == input.ndim - 1 and mx.issubdtype(target.dtype, mx.integer):
-        classes, count = np.array(target), input.shape[axis]
-        if (classes == NOTHING["ignore_index"]).any():
-            raise Unsupported("mlx has no class that is ignored")
-        if ((classes < -count) | (classes >= count)).any():
-            raise Broken("a class that does not exist must be refused, and mlx leaves the array to read or write it")
-    return axis
+def class_axis(input: mx.array) -> int:
+    """torch's axis of the classes."""
+    return min(input.ndim - 1, 1)
 
 
 def chosen(input: mx.array, dim: Any) -> Any:
@@ -69,7 +69,7 @@ def unrepeated(tensor: mx.array | None, whole: mx.array) -> mx.array | None:
 
 def rate(number: Any) -> mx.array:
     """A learning rate, or a step of a schedule, as the array that mlx allows it to be."""
-    return to_mlx(number) if isinstance(number, TensorData) else mx.array(number, dtype=mx.float64)
+    return to_mlx(number.torch()) if isinstance(number, TensorData) else mx.array(number, dtype=mx.float64)
 
 
 BETAS = (0.9, 0.999)
@@ -83,10 +83,10 @@ COMPONENTS: dict[str, Callable[..., Any]] = {
         unrepeated(input, target), target, reduction=reduction
     ),
     "nll": lambda input, target, reduction="mean": losses.nll_loss(
-        input, target, axis=class_axis(input, target), reduction=reduction
+        input, target, axis=class_axis(input), reduction=reduction
     ),
     "cross_entropy": lambda input, target, label_smoothing=0.0, reduction="mean": losses.cross_entropy(
-        input, target, axis=class_axis(input, target), label_smoothing=label_smoothing, reduction=reduction
+        input, target, axis=class_axis(input), label_smoothing=label_smoothing, reduction=reduction
     ),
     "bce": lambda input, target, weight=None, reduction="mean": losses.binary_cross_entropy(
         input, target, weights=unrepeated(weight, input), with_logits=False, reduction=reduction
@@ -130,7 +130,7 @@ def asking() -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, IndexError, RuntimeError) as error:
-        raise Refused from error
+        raise Refused(f"{type(error).__name__}: {error}") from error
 
 
 def arguments(component: str, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,69 +144,128 @@ def arguments(component: str, options: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in known}
 
 
+def known_classes(input: mx.array, target: mx.array) -> None:
+    """Whether mlx will find the classes that a target names, which it does not ask itself."""
+    if target.ndim == input.ndim - 1 and mx.issubdtype(target.dtype, mx.integer):
+        classes, count = np.array(target), input.shape[class_axis(input)]
+        if (classes == NOTHING["ignore_index"]).any():
+            raise Unsupported("mlx has no class that is ignored")
+        if ((classes < -count) | (classes >= count)).any():
+            raise Broken("a class that does not exist must be refused, and mlx leaves the array to read or write it")
+
+
+class Loss:
+    """A loss of some tensors, with its gradients for those that `wrt` names; `upstream` is repeated over its value."""
+
+    def __init__(
+        self,
+        component: str,
+        options: Options,
+        tensors: Mapping[str, Tensor],
+        wrt: Sequence[str],
+        upstream: Sequence[float] = (1.0,),
+    ) -> None:
+        self.options = {
+            name: to_mlx(value.torch()) if isinstance(value, TensorData) else value
+            for name, value in arguments(component, options).items()
+        }
+        self.function = COMPONENTS[component]
+        self.tensors = {name: to_mlx(tensor) for name, tensor in tensors.items()}
+        self.wrt = wrt
+        if component in ("nll", "cross_entropy"):
+            known_classes(self.tensors["input"], self.tensors["target"])
+        self.inputs = [self.tensors[name] for name in wrt]
+        self.arrays: Arrays = {}
+        with asking():
+            value = self.value(*self.inputs)
+        numbers = torch.tensor([*islice(cycle(upstream), value.size)], dtype=next(iter(tensors.values())).dtype)
+        self.upstream = to_mlx(numbers.reshape(value.shape))
+
+    def value(self, *inputs: mx.array) -> Any:
+        """The value, where these are in the places of the tensors that `wrt` names."""
+        return self.function(**(self.tensors | dict(zip(self.wrt, inputs, strict=True))), **self.options)
+
+    def __call__(self) -> Arrays:
+        gradients: list[mx.array] = []
+        with asking():
+            if self.wrt:
+                (value,), gradients = mx.vjp(self.value, self.inputs, [self.upstream])
+            else:
+                value = self.value()
+            mx.eval(value, gradients)  # some arguments are refused only now
+        grads = zip(self.wrt, gradients, strict=True)
+        self.arrays = {"value": value} | {f"grad {name}": each for name, each in grads}
+        return self.arrays
+
+
 def loss(program: LossProgram) -> Iterator[Arrays]:
-    options = arguments(program.component, program.options)
-    options = {name: to_mlx(value) if isinstance(value, TensorData) else value for name, value in options.items()}
-    tensors = {name: to_mlx(data) for name, data in program.tensors.items()}
-    inputs = [tensors[name] for name in program.differentiate]
-    gradients: list[mx.array] = []
+    given = {name: data.torch() for name, data in program.tensors.items()}
+    own = Loss(program.component, program.options, given, program.differentiate, program.upstream)
+    own()
+    for name, tensor in own.tensors.items():
+        unchanged(tensor, given[name], name)
+    yield own.arrays
 
-    def value_of(*inputs: mx.array) -> Any:
-        given = tensors | dict(zip(program.differentiate, inputs, strict=True))
-        return COMPONENTS[program.component](**given, **options)
 
-    with asking():
-        value = value_of(*inputs)
-        if inputs:
-            upstream = TensorData(program.dtype, tuple(value.shape), tuple(program.upstream_for(value.size)))
-            gradients = mx.vjp(value_of, inputs, [to_mlx(upstream)])[1]
-        mx.eval(value, gradients)  # some arguments are refused only now
-    for name, tensor in tensors.items():
-        unchanged(tensor, program.tensors[name], name)
-    yield {"value": value} | {f"grad {name}": each for name, each in zip(program.differentiate, gradients, strict=True)}
+class Rates:
+    """The rates of a schedule at t, t + 1, ...: to resume is to begin at another t, and t is all there is to save."""
+
+    def __init__(self, component: str, options: Options, base_lrs: Sequence[float]) -> None:
+        self.t = options.get("last_epoch", -1) + 1
+        options = arguments(component, {name: value for name, value in options.items() if name != "last_epoch"})
+        with asking():
+            self.functions = [COMPONENTS[component](base_lr, **options) for base_lr in base_lrs]
+
+    def now(self) -> Arrays:
+        with asking():
+            rates = [function(rate(self.t)) for function in self.functions]
+        return {"lr": mx.stack(rates)}
+
+    def step(self) -> Arrays:
+        self.t += 1
+        return self.now()
 
 
 def schedule(program: ScheduleProgram) -> Iterator[Arrays]:
-    """The rates at t, t + 1, ...: to resume is to begin at another t, and t is all there is to save."""
-    options = dict(program.options)
-    t = options.pop("last_epoch", -1) + 1
-    options = arguments(program.component, options)
-    with asking():
-        functions = [COMPONENTS[program.component](base_lr, **options) for base_lr in program.base_lrs]
-    for event in (SaveAndReload(), *program.events):
-        t += not isinstance(event, SaveAndReload)
-        with asking():
-            rates = [function(rate(t)) for function in functions]
-        yield {"lr": mx.stack(rates)}
+    rates = Rates(program.component, program.options, program.base_lrs)
+    yield rates.now()
+    for event in program.events:
+        yield rates.now() if isinstance(event, SaveAndReload) else rates.step()
 
 
 class Running:
     """The parameters of a group and their optimizer: mlx has no groups, `MultiOptimizer` has an optimizer for each."""
 
-    def __init__(self, program: OptimizerProgram, group: Group) -> None:
-        self.component = program.component
-        self.options = arguments(program.component, {**program.options, **group.options})
+    def __init__(self, component: str, options: Options, params: Sequence[Tensor]) -> None:
+        self.component = component
+        self.options = arguments(component, options)
         for name, value in self.options.items():
             numbers = value if isinstance(value, tuple) else (value,)
             if name != "lr" and any(isinstance(number, TensorData) for number in numbers):
                 raise Unsupported(f"mlx takes no array for {name}")
-        self.params = {f"param{i}": to_mlx(data) for i, data in enumerate(group.params)}
+        self.params = {f"param{i}": to_mlx(param) for i, param in enumerate(params)}
         self.optimizer = self.built()
         with asking():
             self.optimizer.init(self.params)
+
+    @classmethod
+    def of(cls, program: OptimizerProgram, group: Group) -> "Running":
+        options = {**program.options, **group.options}
+        return cls(program.component, options, [param.torch() for param in group.params])
 
     def built(self) -> optim.Optimizer:
         with asking():
             return COMPONENTS[self.component](**self.options)
 
-    def step(self, grads: Iterator[Gradient | None]) -> None:
-        """A parameter without a gradient is left out of the tree of gradients."""
-        given = {name: data for name, data in zip(self.params, grads, strict=False) if data is not None}
-        gradients = {name: to_mlx(data) for name, data in given.items()}
+    def step(self, grads: Iterable[mx.array | None]) -> Any:
+        """Make a step with the first of these gradients, and return all that is to be evaluated after it.
+
+        A parameter without a gradient is left out of the tree of gradients.
+        """
+        given = {name: grad for name, grad in zip(self.params, grads, strict=False) if grad is not None}
         with asking():
-            self.params |= self.optimizer.apply_gradients(gradients, self.params)
-        for name, data in given.items():
-            unchanged(gradients[name], data, "a gradient")
+            self.params |= self.optimizer.apply_gradients(given, self.params)
+        return self.params, self.optimizer.state
 
     def reload(self) -> None:
         saved = tree_flatten(self.optimizer.state)
@@ -214,23 +273,33 @@ class Running:
         self.optimizer.state = tree_unflatten(saved)
 
 
+def numbered(groups: Sequence[Running]) -> Arrays:
+    """The parameters of all groups by their names in a trace."""
+    params = [param for group in groups for param in group.params.values()]
+    return {f"param {i}": param for i, param in enumerate(params)}
+
+
 def trajectory(program: OptimizerProgram) -> Iterator[Arrays]:
     if not program.groups:
         with asking():
             optim.MultiOptimizer([])
-    groups = [Running(program, group) for group in program.groups]
+    groups = [Running.of(program, group) for group in program.groups]
     for event in (None, *program.events):
         match event:
             case None:
                 pass
             case Step(grads):
-                rest = iter(grads)
+                given = [None if data is None else to_mlx(data.torch()) for data in grads]
+                rest = iter(given)
                 for group in groups:
                     group.step(rest)
+                for array, data in zip(given, grads, strict=True):
+                    if array is not None and data is not None:
+                        unchanged(array, data.torch(), "a gradient")
             case SetOption(index, "lr", value):
                 groups[index].optimizer.learning_rate = rate(value)
             case AddGroup(added):
-                groups.append(Running(program, added))
+                groups.append(Running.of(program, added))
             case SaveAndReload():
                 for group in groups:
                     group.reload()
@@ -238,24 +307,66 @@ def trajectory(program: OptimizerProgram) -> Iterator[Arrays]:
                 raise Unsupported(f"mlx does not say that {name} may change while an optimizer runs")
             case _:
                 raise Unsupported("mlx's optimizers take gradients and no closure")
-        params = [param for group in groups for param in group.params.values()]
-        yield {f"param {i}": param for i, param in enumerate(params)}
+        yield numbered(groups)
 
 
-def to_mlx(data: Gradient) -> mx.array:
-    values = data.torch()
+class Training:
+    """A loss, an optimizer and a schedule in a training run. What torch gives is copied, and so is what it gets."""
+
+    def __init__(self, recipe: Recipe, params: Sequence[Tensor]) -> None:
+        self.loss = recipe.loss
+        arguments(self.loss.component, self.loss.options)  # that they are not to be had is said before the run
+        self.group = Running(recipe.optimizer.component, recipe.optimizer.options, params)
+        if recipe.scheduler is not None:
+            base = self.group.optimizer.learning_rate.item()
+            self.rates = Rates(recipe.scheduler.component, recipe.scheduler.options, [base])
+            self.use(self.rates.now())
+
+    def use(self, rates: Arrays) -> None:
+        """A schedule is a function of the step and knows no optimizer; the rate of an optimizer can be set."""
+        self.group.optimizer.learning_rate = rates["lr"][0]
+
+    def loss_and_gradient(self, logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        loss = Loss(self.loss.component, self.loss.options, {"input": logits, "target": target}, ("input",))
+        found = {name: to_torch(array) for name, array in loss().items()}
+        return found["value"], found["grad input"]
+
+    def step(self, grads: Sequence[Tensor]) -> list[Tensor]:
+        mx.eval(self.group.step(map(to_mlx, grads)))
+        return [to_torch(param) for param in self.group.params.values()]
+
+    def schedule_step(self, metric: float) -> None:
+        self.use(self.rates.step())
+
+
+class Timed:
+    """Work that is done when all that is new in it is evaluated, and the arrays that are there then."""
+
+    def __init__(self, work: Callable[[], Any], arrays: Callable[[], Arrays]) -> None:
+        self.work = work
+        self.arrays = arrays
+
+    def __call__(self) -> None:
+        mx.eval(self.work())
+
+    def seen(self) -> dict[str, Tensor]:
+        return {name: to_torch(array) for name, array in self.arrays().items()}
+
+
+def to_mlx(values: Tensor) -> mx.array:
     exact = values.float() if values.dtype is torch.bfloat16 else values  # numpy has no bfloat16
-    return mx.array(exact.numpy(), dtype=getattr(mx, data.dtype, None))
+    dtype = str(values.dtype).removeprefix("torch.")
+    return mx.array(exact.numpy(), dtype=getattr(mx, dtype, None))
 
 
-def to_torch(array: mx.array) -> torch.Tensor:
+def to_torch(array: mx.array) -> Tensor:
     if array.dtype == mx.bfloat16:
         return to_torch(array.astype(mx.float32)).bfloat16()
     return torch.from_numpy(np.array(array))
 
 
-def unchanged(now: mx.array, data: Gradient, name: str) -> None:
-    if not torch.equal(to_torch(now).nan_to_num(nan=0.5), data.torch().nan_to_num(nan=0.5)):
+def unchanged(now: mx.array, before: Tensor, name: str) -> None:
+    if not torch.equal(to_torch(now).nan_to_num(nan=0.5), before.nan_to_num(nan=0.5)):
         raise Broken(f"inputs must not be changed, and {name} was")
 
 
@@ -276,7 +387,9 @@ class Mlx:
 
     def play(self, program: Program) -> Trace:
         if type(program) not in PLAYED:
-            raise Unsupported("mlx steps a schedule together with its optimizer and in no other way")
+            raise Unsupported(
+                "mlx asks a schedule at every step of its optimizer, and leaves other times to whoever trains"
+            )
         outputs: list[Arrays] = []
         refusals: list[Entry] = []
         try:
@@ -288,6 +401,24 @@ class Mlx:
         mx.eval(outputs)  # whole trajectories at once
         entries = [Entry({name: to_torch(array) for name, array in arrays.items()}) for arrays in outputs]
         return Trace((*entries, *refusals))
+
+    def prepare(self, program: Program) -> Work:
+        match program:
+            case LossProgram(component, options, tensors, wrt, upstream):
+                given = {name: data.torch() for name, data in tensors.items()}
+                own = Loss(component, options, given, wrt, upstream)
+                return Timed(own, lambda: own.arrays)
+            case OptimizerProgram(groups=(only,), events=(Step(grads),)):
+                group = Running.of(program, only)
+                arrays = [None if data is None else to_mlx(data.torch()) for data in grads]
+                return Timed(lambda: group.step(arrays), lambda: numbered([group]))
+            case ScheduleProgram(component, options, base_lrs, events=(ScheduleStep(),)):
+                rates = Rates(component, options, base_lrs)
+                return Timed(rates.step, rates.now)
+        raise Unsupported("mlx is timed in a loss, in a step of one group with gradients, and in a step of a schedule")
+
+    def trainer(self, recipe: Recipe, params: Sequence[Tensor]) -> Training:
+        return Training(recipe, params)
 
 
 def make(rest: str = "") -> Mlx:
