@@ -14,6 +14,7 @@ from torchstone.conformance import backend as backends
 from torchstone.conformance import known, oracle
 from torchstone.conformance.backend import Unsupported
 from torchstone.conformance.clauses import components
+from torchstone.conformance.program import Group, OptimizerProgram, Step, TensorData
 from torchstone.conformance.training import data, lockstep, loop, matrix, run, summary
 from torchstone.conformance.training import recipe as parts
 from torchstone.conformance.training.data import Dataset
@@ -138,6 +139,22 @@ def test_a_wrong_backend_falls_out_of_step(tiny, name):
     for each in first(tiny, WRONG[name]):
         assert each.outcome == "fail"
         assert each.worst > 1
+
+
+def test_a_declared_deviation_excuses_a_run_only_where_it_says_so(tiny):
+    one = TensorData("float64", (1,), (1.0,))
+    program = OptimizerProgram("sgd", {}, (Group((one,)),), (Step((one,)),))
+    makes = {"backend": lambda params: Played(SMALL, params, lambda p: WRONG["momentum forgotten"](SMALL, p))}
+    in_float64 = {"groups": {"params": {"dtype": "float64"}}}
+    for clause, component, where, excused in (
+        ("sgd.17", "sgd", {}, set()),
+        ("training.13", "adam", {}, set()),
+        ("training.13", "sgd", in_float64, {"float64"}),
+    ):
+        declared = known.Deviation(clause, component, "it forgets", program, where=where)
+        found = lockstep.agreements(SMALL, tiny, makes, {"backend": [declared]})
+        assert {each.dtype for each in found if each.outcome == "known"} == excused
+        assert {each.outcome for each in found} <= {"known", "fail"}
 
 
 def test_an_update_below_the_rounding_is_inconclusive(tiny):
