@@ -201,8 +201,7 @@ class Audit(Session):
         start, spent = perf_counter(), (0, 0, 0.0)
         with case.backend as self.backend, ExitStack() as self.copy:
             self.dialects, self.reference = self.declared()
-            file = backends.known_file(self.backend) if case.kind == "control" else None
-            self.known = known.read(file) if file else []
+            self.known = known.declared(self.backend) if case.kind == "control" else []
             while (
                 not again
                 or (by and owed and again < ROUNDS)

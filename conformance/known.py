@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from torchstone.conformance.backend import Backend, known_file, name_of
 from torchstone.conformance.clauses import clause, component
 from torchstone.conformance.program import Program, from_json, to_json
 
@@ -47,6 +48,12 @@ def covered(deviations: Sequence[Deviation], program: Program) -> bool:
     """Whether a failing program is one of those that deviations describe."""
     form = to_json(program) if any(deviation.where for deviation in deviations) else None
     return any(not deviation.where or _matches(deviation.where, form) for deviation in deviations)
+
+
+def declared(backend: Backend, file: Path | None = None) -> list[Deviation]:
+    """The deviations of a backend, from this file or the one beside it, without those of others that share the file."""
+    path, name = file or known_file(backend), name_of(backend)
+    return [each for each in (read(path) if path else []) if not each.backends or name in each.backends]
 
 
 def read(path: Path) -> list[Deviation]:

@@ -60,9 +60,8 @@ class Session:
         if mismatch and not (self.only or self.clauses):
             raise pytest.UsageError(f"torchstone: {mismatch}")
         file = config.getoption("--torchstone-known")
-        path = Path(file) if file else backends.known_file(self.backend)
+        self.known = known.declared(self.backend, Path(file) if file else None)
         name = backends.name_of(self.backend)
-        self.known = [each for each in (known.read(path) if path else []) if not each.backends or name in each.backends]
         self.label = f"{name} {getattr(self.backend, 'version', '')}" + (f" on {device}" if device else "")
         self.copy = ExitStack()  # within it there is what the backend is compared with
         self.dialects, self.reference = self.declared()

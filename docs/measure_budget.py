@@ -19,10 +19,10 @@ import numpy as np
 import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
-from torchstone.conformance.backend import Unsupported, known_file, load
+from torchstone.conformance.backend import Unsupported, load
 from torchstone.conformance.clauses import components
 from torchstone.conformance.judge import FAR, FEW, FLOOR, RUNS, SAFETY, Judge, Verdict
-from torchstone.conformance.known import covered, read
+from torchstone.conformance.known import covered, declared
 from torchstone.conformance.strategies import programs_of
 from torchstone.conformance.trace import Entry, Trace
 
@@ -60,7 +60,7 @@ def measure(stem: str, programs: int, start: int) -> dict[str, Any]:
     """Counts for one component, by dtype."""
     torch.set_num_threads(1)
     backend = load("torch")
-    known = [deviation for deviation in read(Path(known_file(backend) or "")) if deviation.component == stem]
+    known = [deviation for deviation in declared(backend) if deviation.component == stem]
     found = defaultdict(lambda: defaultdict(Counter))  # type: ignore[var-annotated]
     ratios: defaultdict[str, list[float]] = defaultdict(list)
     runs: Counter[int] = Counter()

@@ -452,9 +452,8 @@ def test_every_optimizer_can_train_or_says_why_not(tiny, page):
         with pytest.raises(ValueError, match="a gradient must be sparse"):
             lockstep.agreements(recipe, tiny, {})
         return
-    torch_ = backends.known_file(backends.load("torch"))
     makes = {"built-in": lambda params: loop.Builtin(recipe, params)}
-    found = lockstep.agreements(recipe, tiny, makes, {"built-in": known.read(torch_)})
+    found = lockstep.agreements(recipe, tiny, makes, {"built-in": known.declared(backends.load("torch"))})
 
     assert [each.outcome for each in found if each.dtype == "float32"] == 2 * [
         "inconclusive" if page.stem == "muon" else "pass"

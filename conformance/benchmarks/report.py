@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +18,7 @@ from torchstone.conformance.benchmarks import plots
 from torchstone.conformance.benchmarks.comparison import FASTER, NONE, SLOWER
 from torchstone.conformance.benchmarks.run import Result, Timing
 from torchstone.conformance.benchmarks.storage import to_json
+from torchstone.conformance.report.text import markdown
 from torchstone.conformance.results import plain, replace
 
 KINDS = ("losses", "optimizers", "schedulers")
@@ -47,12 +47,6 @@ def multiple(number: float) -> str:
 
 def share(part: float | None) -> str:
     return "" if part is None else f"{part:.0%}"
-
-
-def markdown(value: object) -> str:
-    """Text that Markdown shows as it is, in a table too."""
-    text = " ".join(str(value).split())
-    return re.sub(r"([\\`*_\[\]|~<>&$])", r"\\\1", text)
 
 
 def summary(result: Result) -> list[dict[str, Any]]:

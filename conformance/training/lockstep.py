@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from torchstone.conformance.backend import Unsupported
 from torchstone.conformance.judge import SAFETY
 from torchstone.conformance.known import Deviation, covered
-from torchstone.conformance.program import Group, LossProgram, OptimizerProgram, Step, TensorData
+from torchstone.conformance.program import Group, LossProgram, OptimizerProgram, Program, Step, TensorData
 from torchstone.conformance.rounding import Rounding, Scalar
 from torchstone.conformance.training.data import Dataset
 from torchstone.conformance.training.loop import Make, Played, ReferenceTrainer, Stack, order, start
@@ -87,7 +87,7 @@ def _declared(each: Agreement, recipe: Recipe, deviations: Sequence[Deviation]) 
     this dtype."""
     one, label = TensorData(each.dtype, (1, 1), (1.0,)), TensorData("int64", (1,), (0,))
     loss, optimizer = recipe.loss, recipe.optimizer
-    programs = {
+    programs: dict[str, Program] = {
         loss.component: LossProgram(loss.component, loss.options, {"input": one, "target": label}, ("input",)),
         optimizer.component: OptimizerProgram(
             optimizer.component, optimizer.options, (Group((one,)),), (Step((one,)),)

@@ -8,6 +8,7 @@ from statistics import mean
 from typing import Any
 
 from torchstone.conformance import oracle
+from torchstone.conformance.report.text import markdown
 from torchstone.conformance.results import replace
 from torchstone.conformance.training import recipe as parts
 from torchstone.conformance.training import summary
@@ -80,6 +81,6 @@ def write(results: Sequence[Result], out: Path) -> None:
         for result in results
     ]
     first = results[0]
-    title = f"# {summary.cell(f'{first.dataset}, backend {first.backend} {first.version}')}\n\n"
+    title = f"# {markdown(f'{first.dataset}, backend {first.backend} {first.version}')}\n\n"
     replace(out / "matrix.json", json.dumps(told, indent=1) + "\n")
     replace(out / "matrix.md", title + summary.table(COLUMNS, rows(results)) + "\n")

@@ -153,7 +153,7 @@ class Result:
         else:
             self.notes.append("no learning-curves.png: it needs matplotlib (pip install 'torchstone[plots]')")
         text = json.dumps(self.to_json(), indent=1, allow_nan=False) + "\n"
-        written.append(results.replace(out / "training.md", summary.markdown(self, bool(written))))
+        written.append(results.replace(out / "training.md", summary.page(self, bool(written))))
         return [results.replace(out / "training.json", text), *written]
 
 

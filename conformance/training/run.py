@@ -10,7 +10,7 @@ from rich.progress import Progress
 import torchstone
 from torchstone.conformance import backend as backends
 from torchstone.conformance import known
-from torchstone.conformance.backend import Backend, name_of, version_of
+from torchstone.conformance.backend import name_of, version_of
 from torchstone.conformance.training import data
 from torchstone.conformance.training.kept import Kept
 from torchstone.conformance.training.lockstep import agreements
@@ -119,7 +119,7 @@ def train(
     trains.ready()
     try:
         makes = {name: trains.makes[name] for name in (BUILTIN, BACKEND)}
-        deviations = {BUILTIN: _known(backends.load("torch")), BACKEND: _known(trains.backend)}
+        deviations = {BUILTIN: known.declared(backends.load("torch")), BACKEND: known.declared(trains.backend)}
         agreed = agreements(recipe, given, makes, deviations)
         broken = {each.stack: each.reason for each in agreed if each.outcome == "error"}
         units = [(stack, seed) for seed in range(seeds) for stack in STACKS if stack not in broken]
@@ -159,11 +159,6 @@ def train(
         result.write(out)
         kept.remove()
     return result
-
-
-def _known(backend: Backend) -> list[known.Deviation]:
-    file = backends.known_file(backend)
-    return known.read(file) if file else []
 
 
 def _by_stack(found: dict[Unit, Curve], broken: dict[str, str], seeds: int) -> dict[str, list[Curve]]:

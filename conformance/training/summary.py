@@ -1,11 +1,10 @@
 """A training run in words: a table, a paragraph that says what was decided and why, and both as Markdown."""
 
-import html
-import re
 from collections.abc import Sequence
 from statistics import mean
 from typing import TYPE_CHECKING
 
+from torchstone.conformance.report.text import markdown
 from torchstone.conformance.results import plural
 from torchstone.conformance.training.acceptance import SEEDS
 
@@ -94,25 +93,20 @@ def decision(result: "Result") -> str:
     return " ".join(said)
 
 
-def markdown(result: "Result", pictured: bool) -> str:
+def page(result: "Result", pictured: bool) -> str:
     """The page of a run: decision, table, published row and picture."""
-    parts = [f"# {cell(title(result))}", cell(decision(result))]
+    parts = [f"# {markdown(title(result))}", markdown(decision(result))]
     if pictured:
         parts.append("![learning curves](learning-curves.png)")
     parts.append(table(COLUMNS, rows(result, ("built-in", "reference", "backend"))))
     if result.published and len(result.seeds) >= SEEDS:
         own = [(name, f"{low:.4f}", f"{value:.7g}", f"{high:.4f}") for name, low, value, high in result.published]
         parts += ["## The published row in the reference's interval", table(("number", "from", "published", "to"), own)]
-    parts += [cell(note) for note in result.notes]
+    parts += [markdown(note) for note in result.notes]
     return "\n\n".join(parts) + "\n"
 
 
 def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [head, ["---"] * len(head), *body]
-    return "\n".join(f"| {' | '.join(cell(text) for text in line)} |" for line in lines)
-
-
-def cell(text: str) -> str:
-    """Text as Markdown shows it as it is, in one line: names and messages come from backends."""
-    return re.sub(r"([\\`*_\[\]|#])", r"\\\1", html.escape(text, quote=False)).replace("\n", " · ")
+    return "\n".join(f"| {' | '.join(markdown(text) for text in line)} |" for line in lines)
