@@ -21,6 +21,7 @@ _size = 1 << 16
 NOISE = _random.choice((-1.0, 1.0), _size) * _random.uniform(0.5, 1.0, _size)
 
 DOUBLE = torch.finfo(torch.float64).eps / 2
+SMALLEST = math.nextafter(0.0, 1.0)
 
 # Operations with no rounding error: they move, select or compare numbers, or change only signs.
 EXACT = frozenset(
@@ -41,6 +42,8 @@ EXACT = frozenset(
 REDUCTIONS = frozenset(
     "sum mean prod cumsum logsumexp norm linalg_vector_norm var std mm bmm addmm dot mv nansum".split()
 )
+# Operations that can lose a number to underflow in float64, in which the runs are made.
+PRODUCTS = frozenset("mul div pow".split())
 # Operations that reach infinity from finite arguments at a pole, and not because a number is too large.
 POLES = frozenset("log log1p log2 log10 reciprocal rsqrt div pow digamma lgamma xlogy".split())
 
@@ -90,6 +93,8 @@ class Rounding(TorchDispatchMode):
                 result[result.abs() < self.underflow] = 0.0
         elif type(result) is Tensor and result.dtype is torch.float64:
             unit = None if result.dim() else _unit(args)  # scalars have no dimensions
+            if self.dtype is torch.float64 and name in PRODUCTS:
+                _unlost(result, args)
             self.perturb(result.numpy(), unit or size, name, args)
             if unit and not mutable:
                 scalar(result, unit)
@@ -166,6 +171,15 @@ class Rounding(TorchDispatchMode):
             self.position = (self.position + count) % 97
         self.position += count
         return _errors(unit)[self.position - count : self.position]
+
+
+def _unlost(product: Tensor, factors: tuple[Any, ...]) -> None:
+    """Put the smallest number where a product of numbers that are not zero is: it is no exact zero."""
+    lost = product == 0
+    if lost.any():
+        for factor in factors[:2]:
+            lost &= torch.as_tensor(factor, dtype=torch.float64) != 0
+        product.copy_(torch.where(lost, torch.full_like(product, SMALLEST).copysign(product), product))
 
 
 def _least(size: Any) -> float:

@@ -85,6 +85,21 @@ def test_some_runs_have_nothing_that_is_too_small_anywhere(run, least):
         assert found[2] > least
 
 
+def test_what_underflows_in_float64_itself_is_no_exact_zero():
+    tiny = data(1e-200, -1e-200, 0.0, 1e-200)
+    for operation in (lambda x: x * data(1e-200, 1e-200, 1.0, 0.0), lambda x: x / 1e200 * data(1, 1, 1, 0)):
+        found = []
+        for run in range(8):
+            with Rounding(torch.float64, run):
+                found.append(operation(tiny))
+        assert max(each[0] for each in found) > 0
+        assert min(each[1] for each in found) < 0
+        assert all(each[0] >= 0 >= each[1] for each in found)
+        assert all(each[2] == each[3] == 0 for each in found)
+    with Rounding(torch.float64, 0):
+        assert (data(-1e-200) ** 2).item() >= 0
+
+
 def test_a_scalar_does_not_underflow_where_the_data_do():
     with Rounding(torch.float16, 0):
         moved = scalar(torch.tensor(1e-9, dtype=torch.float64)) * 1.0
