@@ -91,46 +91,59 @@ def _tensor(data: Gradient, dtype: torch.dtype | None) -> Tensor:
     return data.torch(dtype if is_float(data.dtype) else None)
 
 
-def _loss(program: LossProgram, dtype: torch.dtype | None, outwards: bool) -> Iterator[dict[str, Tensor]]:
-    """The value and the gradients. `outwards`: the upstream gradient and the count of a mean, which the chain rule
-    multiplies first, are multiplied last."""
-    function = getattr(rule("losses", program.component), program.component)
-    options: dict[str, Any] = {
-        name: _tensor(value, dtype) if isinstance(value, TensorData) else value
-        for name, value in program.options.items()
-    }
-    if "size_average" in options or "reduce" in options:
-        flags = options.pop("size_average", None), options.pop("reduce", None)
-        options["reduction"] = losses.legacy_reduction(*flags, options.get("reduction", "mean"))
-    tensors = {name: _tensor(data, dtype) for name, data in program.tensors.items()}
-    more: dict[str, Tensor] = {}
-    last = 1.0
+class Loss:
+    """The loss of a program: a function of its `tensors` that gives the value, and keeps what the loss gives beside it.
 
-    def of_all(**inputs: Tensor) -> Tensor:
-        """The value; a loss with parameters of its own takes them as one mapping, and may give more than its value."""
-        parameters = {name: inputs.pop(name) for name in program.parameters}
-        found = function(**inputs, parameters=parameters, **options) if parameters else function(**inputs, **options)
+    A loss with parameters of its own takes them as one mapping.
+    """
+
+    def __init__(self, program: LossProgram, dtype: torch.dtype | None) -> None:
+        self.function = getattr(rule("losses", program.component), program.component)
+        self.tensors = {name: _tensor(data, dtype) for name, data in program.tensors.items()}
+        self.parameters = tuple(program.parameters)
+        self.options: dict[str, Any] = {
+            name: _tensor(value, dtype) if isinstance(value, TensorData) else value
+            for name, value in program.options.items()
+        }
+        if "size_average" in self.options or "reduce" in self.options:
+            flags = self.options.pop("size_average", None), self.options.pop("reduce", None)
+            self.options["reduction"] = losses.legacy_reduction(*flags, self.options.get("reduction", "mean"))
+        self.beside: dict[str, Tensor] = {}
+
+    def __call__(self, **inputs: Tensor) -> Tensor:
+        own = {"parameters": {name: inputs.pop(name) for name in self.parameters}} if self.parameters else {}
+        found = self.function(**inputs, **own, **self.options)
         if isinstance(found, Tensor):
             return found
-        more.update((name, tensor.detach()) for name, tensor in found._asdict().items() if name != "loss")
+        self.beside = {name: tensor.detach() for name, tensor in found._asdict().items() if name != "loss"}
         value: Tensor = found.loss
         return value
+
+    def first(self, upstream: list[float]) -> float:
+        """What the chain rule begins with, for all elements: the size of the upstream gradient over a mean's count."""
+        _, exponent = math.frexp(max(map(abs, upstream), default=1.0))
+        options = {**(self.function.__kwdefaults__ or {}), **self.options}
+        sizes = [tensor.numel() for tensor in self.tensors.values()]
+        count = max(sizes, default=1) if options.get("reduction") == "mean" else 1
+        return math.ldexp(1.0, exponent - 1) / max(1, count)
+
+
+def _loss(program: LossProgram, dtype: torch.dtype | None, outwards: bool) -> Iterator[dict[str, Tensor]]:
+    """The value and the gradients. `outwards`: what the chain rule begins with is multiplied last."""
+    loss = Loss(program, dtype)
+    last = 1.0
 
     def upstream(value: Tensor) -> Tensor:
         nonlocal last
         numbers = program.upstream_for(value.numel())
+        last = loss.first(numbers)
         given = torch.tensor(numbers, dtype=getattr(torch, program.dtype)).to(value.dtype).view(value.shape)
-        if not outwards:
-            return given
-        _, exponent = math.frexp(max(map(abs, numbers), default=1.0))
-        count = max(1, *(tensor.numel() for tensor in tensors.values()))
-        last = 2.0 ** (exponent - 1) / (count if options.get("reduction", "mean") == "mean" else 1)
-        return given / last
+        return given / last if outwards else given
 
-    value, gradients = losses.value_and_gradients(of_all, tensors, program.differentiate, upstream)
+    value, gradients = losses.value_and_gradients(loss, loss.tensors, program.differentiate, upstream)
     if outwards:
         gradients = {name: gradient * last for name, gradient in gradients.items()}
-    yield {"value": value, **more, **{f"grad {name}": gradient for name, gradient in gradients.items()}}
+    yield {"value": value, **loss.beside, **{f"grad {name}": gradient for name, gradient in gradients.items()}}
 
 
 def _gradients(program: GradientProgram, dtype: torch.dtype | None, lift: Lift) -> Iterator[dict[str, Tensor]]:

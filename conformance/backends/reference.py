@@ -45,21 +45,8 @@ class LossWork:
     """A loss and its tensors."""
 
     def __init__(self, program: LossProgram) -> None:
-        function = getattr(oracle.rule("losses", program.component), program.component)
-        given = {name: data.torch() for name, data in program.tensors.items()}
-        own, options = [*program.parameters], oracle.plain(program.options)
-        self.more: dict[str, Tensor] = {}
-
-        def loss(**inputs: Tensor) -> Tensor:
-            parameters = {"parameters": {name: inputs.pop(name) for name in own}} if own else {}
-            found = function(**inputs, **parameters, **options)
-            if isinstance(found, Tensor):
-                return found
-            self.more = {name: tensor.detach() for name, tensor in found._asdict().items() if name != "loss"}
-            value: Tensor = found.loss
-            return value
-
-        self.work = partial(value_and_gradients, loss, given, program.differentiate)
+        self.loss = oracle.Loss(program, None)
+        self.work = partial(value_and_gradients, self.loss, self.loss.tensors, program.differentiate)
         self.precision = getattr(torch, program.dtype)
 
     def __call__(self) -> None:
@@ -69,7 +56,7 @@ class LossWork:
     def seen(self) -> dict[str, Tensor]:
         return {
             "value": self.value,
-            **self.more,
+            **self.loss.beside,
             **{f"grad {name}": gradient for name, gradient in self.gradients.items()},
         }
 
