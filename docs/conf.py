@@ -36,5 +36,5 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#7a4b12", "color-brand-content": "#1f5fa8"},
     "dark_css_variables": {"color-brand-primary": "#e0b26a", "color-brand-content": "#7db4f0"},
 }
-pygments_style = "friendly"
+pygments_style = "a11y-light"
 pygments_dark_style = "github-dark"

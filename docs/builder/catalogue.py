@@ -34,6 +34,11 @@ def source(file: str) -> str:
     return (files("torchstone.reference") / file).read_text("utf-8")
 
 
+def has_code(file: str) -> bool:
+    """Whether there is such a file of the reference: some general pages have none."""
+    return (files("torchstone.reference") / file).is_file()
+
+
 def ids_of(line: str) -> list[str]:
     """The clauses that a line of code says it computes."""
     return [id for id in line.rpartition("  # ")[2].replace(",", " ").split() if id in clauses()]

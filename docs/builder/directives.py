@@ -17,7 +17,7 @@ from sphinx.util.nodes import make_refnode
 
 from builder import catalogue, formulas
 from builder.plots import plot
-from torchstone.conformance.clauses import clauses, component, pages
+from torchstone.conformance.clauses import Clause, clauses, component, pages
 from torchstone.conformance.known import Deviation
 from torchstone.conformance.variants import Variant
 
@@ -167,16 +167,20 @@ def visit_markup(translator: Any, node: markup) -> None:
 
 
 def _listing(translator: Any, file: str) -> str:
-    """A file of the reference, each line with an anchor and each id with a link."""
+    """A file of the reference, each line with an anchor, the clauses that it computes and links to them."""
     texts = catalogue.source(file).splitlines()
     shown = []
     for number, (line, text) in enumerate(zip(coloured(catalogue.source(file)).split("\n"), texts, strict=True), 1):
-        for id in dict.fromkeys(catalogue.ids_of(text)):
+        ids = list(dict.fromkeys(catalogue.ids_of(text)))
+        for id in ids:
             link = f'<a href="{_href(translator, id)}" title="{escape(clauses()[id].text)}">{id}</a>'
             line = re.sub(rf"(?<![\w.>]){re.escape(id)}(?![\w.])", link.replace("\\", r"\\"), line)
-        shown.append(f'<span class="line" id="{anchor(file, number)}">{line}</span>\n')
+        computes = f' data-clauses="{" ".join(ids)}"' if ids else ""
+        indent = f' style="--indent: {len(text) - len(text.lstrip())}ch"'
+        shown.append(f'<span class="line" id="{anchor(file, number)}"{indent}{computes}>{line}\n</span>')
     first = next((n for n, text in enumerate(texts) if text.startswith(("def ", "class ", "@"))), 0)
-    head, body = "".join(shown[:first]).rstrip(), "".join(shown[first:])
+    last = len("\n".join(texts[:first]).rstrip().splitlines())
+    head, body = "".join(shown[:last]), "".join(shown[first:])
     return (
         f'<div class="listing"><details><summary>reference/{escape(file)}</summary>'
         f'<div class="highlight"><pre>{head}</pre></div></details><div class="highlight"><pre>{body}</pre></div></div>'
@@ -208,7 +212,7 @@ def visit_clause(translator: Any, node: clause_card) -> None:
 
 def depart_clause(translator: Any, node: clause_card) -> None:
     clause, own = clauses()[node["clause"]], translator.builder.current_docname
-    lines = []
+    lines, places = [], []
     for line in catalogue.code().get(clause.id, ()):
         code = coloured(line.text.rpartition("  # ")[0])
         page = page_of(line.file)
@@ -217,12 +221,21 @@ def depart_clause(translator: Any, node: clause_card) -> None:
         shown = f'<code class="highlight">{code}</code>'
         href = "" if uri is None else f' href="{uri}#{anchor(line.file, line.number)}"'
         lines.append(f'<a class="clause-code"{href} title="{escape(place)}">{shown}</a>')
-    translator.body.append("".join(lines) + more(clause.id) + "</div>\n")
+        places.append(f"<p><a{href}>{escape(place)}</a></p>")
+    translator.body.append("".join(lines) + more(clause, places or _as_a_whole(clause)) + "</div>\n")
 
 
-def more(id: str) -> str:
-    """The folded part of a card: tests, variants, who conforms, how to cite."""
-    clause = clauses()[id]
+def _as_a_whole(clause: Clause) -> list[str]:
+    """Where the code is of a clause that no line of it says alone, as of one on saving and loading."""
+    file = pages()[clause.page.rpartition("/")[2].removesuffix(".md")].file
+    if not (clause.testable and catalogue.has_code(file)):
+        return []
+    return [f'<p>No line says it alone: it follows from the whole of <a href="#in-code">reference/{file}</a>.</p>']
+
+
+def more(clause: Clause, code: list[str]) -> str:
+    """The folded part of a card: where the code is, tests, variants, who conforms, how to cite."""
+    id = clause.id
     tests, broken = catalogue.held().get(id, ()), catalogue.broken_by().get(id, ())
     parts = [f"{len(tests)} test{'s' * (len(tests) != 1)}", f"{len(broken)} variant{'s' * (len(broken) != 1)}"]
     said = [(run.label, *run.said_of(id)) for run in catalogue.runs()]
@@ -232,6 +245,7 @@ def more(id: str) -> str:
         for label, verdict, _ in said
     )
     inside = [
+        _block("In code", code),
         _block("Tests", [_folded(test.name, test.place, test.source) for test in tests]),
         _block("Broken by", [_folded(each.id, _origin(each), each.change, "diff") for each in broken]),
         _block(

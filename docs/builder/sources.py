@@ -116,9 +116,9 @@ def _with_directives(page: Page, text: str) -> str:
         text = f"{text[:start]}:::{{clause}} {clause.id}\n{said}\n:::{text[end:]}"
     found = iter(page.examples)
     text = EXAMPLE.sub(lambda block: _example(block["body"], next(found)), text)
-    plot = f"```{{plot}} {page.stem}\n```\n\n" if page.kind else ""
-    code = f"```{{reference}} {page.file}\n```\n\n" if _has_code(page) else ""
-    return _after_definition(text, f"## In code\n\n{code}{plot}" if code else "") + _results(page)
+    code = f"## In code\n\n```{{reference}} {page.file}\n```\n\n" if catalogue.has_code(page.file) else ""
+    plot = f"## In a picture\n\n```{{plot}} {page.stem}\n```\n\n" if page.kind else ""
+    return _after_definition(text, code + plot) + _results(page)
 
 
 def _spans(text: str) -> list[tuple[int, int]]:
@@ -135,10 +135,6 @@ def _example(body: str, example: Any) -> str:
 def _after_definition(text: str, more: str) -> str:
     start = text.find("\n## ", text.find("## Definition")) + 1
     return text[:start] + more + text[start:]
-
-
-def _has_code(page: Page) -> bool:
-    return (files("torchstone.reference") / page.file).is_file()
 
 
 def _results(page: Page) -> str:
@@ -182,7 +178,7 @@ def _plain(page: Page, text: str) -> str:
         text = text[:end] + "\n\n" + "\n".join([*lines, f"- Cite: {catalogue.citation(clause)}"]) + text[end:]
     code = (
         f"## In code\n\n`reference/{page.file}`:\n\n```python\n{catalogue.source(page.file)}```\n\n"
-        if _has_code(page)
+        if catalogue.has_code(page.file)
         else ""
     )
     return _after_definition(text, code) + _results(page)
