@@ -10,9 +10,13 @@ import pytest
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
 
+import keep_results  # noqa: E402
+
 from builder import catalogue, check, examples, references, sources  # noqa: E402
-from torchstone.conformance import backend  # noqa: E402
+from tests import reports  # noqa: E402
+from torchstone.conformance import backend, results  # noqa: E402
 from torchstone.conformance.clauses import CLAUSE, clauses, component, components, pages  # noqa: E402
+from torchstone.conformance.report import write as report  # noqa: E402
 
 HUBER = component("huber")
 
@@ -134,12 +138,19 @@ def site(tmp_path):
     for page in pages().values():
         ids = [clause.id for clause in page.clauses] + [f"option-{row.name}" for row in page.parameters if page.kind]
         parts = '<p class="plots"><p class="listing"><p class="example">' if page.kind else ""
-        write(tmp_path, page.path, parts + "".join(f'<p id="{id}">' for id in ids))
+        parts += "".join(f'<p data-clauses="{clause.id}">' for clause in page.clauses)
+        parts += "".join(f'<p id="{id}">' for id in ids if id not in clauses())
+        write(tmp_path, page.path, parts + "".join(map(card, page.clauses)))
     write(tmp_path, "clauses.md", "".join(f'<a href="{catalogue.url(id)}">' for id in clauses()))
     write(tmp_path, "backends.md", "".join(f"<span>{name}</span>" for name in backend.names()))
     write(tmp_path, "index.md", "")
     check.read.cache_clear()
     return tmp_path
+
+
+def card(clause):
+    titles = ("In code", "Tests", "Who conforms", "Cite this clause")
+    return f'<div class="clause" id="{clause.id}">' + "".join(f"<h4>{title}</h4>" for title in titles)
 
 
 def write(site, path, text):
@@ -169,6 +180,11 @@ def test_a_whole_site_has_no_problems(site):
     [
         ("losses/huber.html", 'id="huber.2"', "", "huber.2: the page must have its anchor"),
         ("losses/huber.html", 'id="option-delta"', "", "huber: the option delta must have an anchor"),
+        ("losses/huber.html", 'data-clauses="huber.2"', "", "huber.2: its line of code must light up with it"),
+        ("losses/huber.html", "<h4>In code</h4>", "", "huber.2: its card must have the part 'In code'"),
+        ("losses/huber.html", "<h4>Tests</h4>", "", "huber.2: its card must have the part 'Tests'"),
+        ("losses/huber.html", "<h4>Who conforms</h4>", "", "huber.2: its card must have the part 'Who conforms'"),
+        ("loss.html", "<h4>Cite this clause</h4>", "", "loss.2: its card must have the part 'Cite this clause'"),
         ("losses/huber.html", 'class="plots"', "", "huber: a component must have its code, a plot and an example"),
         ("clauses.html", 'href="optimizers/adam.html#adam.3"', "", "adam.3: it must be on the page of all clauses"),
         ("clauses.json", '"id": "adam.3"', '"id": "adam.x"', "adam.3: it must be in clauses.json and in the search"),
@@ -209,6 +225,28 @@ def test_numbers_of_the_readme_are_those_of_their_artefacts(tmp_path):
     assert "'7 components" in said
     (tmp_path / "README.md").write_text("")
     assert all("it must say" in problem for problem in check.disagreeing(tmp_path))
+
+
+# The results that are kept.
+
+
+def test_what_the_site_does_not_show_of_a_run_is_not_kept(tmp_path):
+    records = reports.sample()
+    results.write(tmp_path / "results.jsonl", reports.results(records)[0], records, [], 1.5)
+    text = keep_results.kept((tmp_path / "results.jsonl").read_text())
+    (tmp_path / "kept.jsonl").write_text(text)
+    _, whole, last = results.read(tmp_path / "results.jsonl")
+    _, kept, end = results.read(tmp_path / "kept.jsonl")
+    gone = dict.fromkeys(keep_results.LEFT_OUT)
+    assert [vars(record) | gone for record in kept] == [vars(record) | gone for record in whole]
+    assert end == last
+    assert not any(name in line for line in text.splitlines()[1:-1] for name in ('"seconds"', '"program"', '"script"'))
+    assert report.write(*results.read(tmp_path / "kept.jsonl"), tmp_path / "report")
+
+
+@pytest.mark.parametrize("path", sorted(catalogue.RESULTS.glob("*.jsonl")), ids=lambda path: path.name)
+def test_the_results_of_the_site_are_kept_by_the_script(path):
+    assert keep_results.kept(path.read_text()) == path.read_text()
 
 
 # The recipes.

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from builder import ROOT, catalogue
 from torchstone.conformance import audit, backend
-from torchstone.conformance.clauses import clauses, pages
+from torchstone.conformance.clauses import Clause, Page, clauses, pages
 
 NUMBER = r"([\d,]+)"
 
@@ -63,6 +63,8 @@ def missing(site: Path) -> Iterator[str]:
             yield f"{page.stem}: there must be a page of it, got no {file.relative_to(site)}"
             continue
         ids, text = set(read(file).ids), file.read_text("utf-8")
+        cards = dict(re.findall(r'<div class="clause" id="([^"]+)">(.*?)(?=<div class="clause"|\Z)', text, re.DOTALL))
+        lit = {id for said in re.findall(r'data-clauses="([^"]+)"', text) for id in said.split()}
         for clause in page.clauses:
             if clause.id not in ids:
                 yield f"{clause.id}: the page must have its anchor, got none on {file.relative_to(site)}"
@@ -72,6 +74,12 @@ def missing(site: Path) -> Iterator[str]:
                 yield f"{clause.id}: it must be in clauses.json and in the search, got it not in both"
             if clause.testable and listed.get(clause.id, {}).get("tests") == []:
                 yield f"{clause.id}: it must have a test or say why not, got neither"
+            for title in told(clause, page):
+                if f"<h4>{title}</h4>" not in cards.get(clause.id, ""):
+                    yield f"{clause.id}: its card must have the part {title!r}, got none on {file.relative_to(site)}"
+            own = [line for line in catalogue.code().get(clause.id, ()) if line.file == page.file]
+            if own and clause.id not in lit:
+                yield f"{clause.id}: its line of code must light up with it, got none on {file.relative_to(site)}"
         for row in page.parameters if page.kind else ():
             if f"option-{row.name}" not in ids:
                 yield f"{page.stem}: the option {row.name} must have an anchor, got none on {file.relative_to(site)}"
@@ -87,6 +95,18 @@ def missing(site: Path) -> Iterator[str]:
             yield f"{html.relative_to(site)}: it must be there as Markdown too, got none"
     for id in clauses().keys() - catalogue.since().keys():
         yield f"{id}: the change log must name it, got it in no section of a spec"
+
+
+def told(clause: Clause, page: Page) -> list[str]:
+    """The parts of a clause's card: who has nothing but its id finds there all that is known of it."""
+    conforming = any(clause.id in run.by_clause for run in catalogue.runs())
+    parts = {
+        "In code": clause.testable and catalogue.has_code(page.file),
+        "Tests": clause.testable,
+        "Who conforms": conforming,
+        "Cite this clause": True,
+    }
+    return [title for title, wanted in parts.items() if wanted]
 
 
 def searchable(site: Path) -> set[str]:

@@ -1,6 +1,7 @@
 """Formulas as MathML, which browsers draw by themselves, and the font that they are drawn with."""
 
 import html
+import logging
 import re
 from functools import cache
 from importlib.resources import files
@@ -46,6 +47,7 @@ def write_font(site: Path) -> None:
 
     Its licence is the SIL Open Font License.
     """
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # the style of the code, a11y-light, asks for all of INFO
     folder = site / "_static"
     pages = (file.read_text("utf-8") for file in site.rglob("*.html"))
     formulas = {formula for page in pages for formula in re.findall(r"<math.*?</math>", page, re.DOTALL)}
