@@ -99,7 +99,7 @@ def missing(site: Path) -> Iterator[str]:
 
 def told(clause: Clause, page: Page) -> list[str]:
     """The parts of a clause's card: who has nothing but its id finds there all that is known of it."""
-    conforming = any(clause.id in run.by_clause for run in catalogue.runs())
+    conforming = any(run.by_clause.get(clause.id) for run in catalogue.runs())
     parts = {
         "In code": clause.testable and catalogue.has_code(page.file),
         "Tests": clause.testable,
