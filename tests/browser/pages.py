@@ -85,6 +85,17 @@ def test_an_id_leads_to_all_that_is_known_of_the_clause(driver, id, lines):
     assert len(clause.find_elements(By.CSS_SELECTOR, ".clause-code")) == lines
 
 
+@pytest.mark.parametrize("width", [PHONE, DESK])
+def test_the_list_of_clauses_is_narrowed_by_an_id(driver, width):
+    seen(driver, page("clauses"), width=width)
+    one(driver, "input.narrow").send_keys("cross_entropy.5")
+    rows = driver.execute_script(
+        "return [...document.querySelectorAll('article tr')].filter((r) => r.checkVisibility())"
+    )
+    ids = [row.text.split()[0] for row in rows]
+    assert [id for id in ids if id != "clause"] == ["cross_entropy.5", "linear_cross_entropy.5"]
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("name", ["index", "optimizers/adam#adam.6", "losses/cross_entropy", "findings"])
 def test_text_stands_out_from_what_is_behind_it(driver, name, scheme):
