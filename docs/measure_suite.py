@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from torchstone.conformance import results
-from torchstone.conformance.cli import _suite
+from torchstone.conformance.commands import suite
 from torchstone.conformance.plugin import PROFILES
 from torchstone.conformance.results import replace
 
@@ -28,7 +28,7 @@ COSTS = 10  # places that the profile names
 
 def run(profile: str, jobs: int, stems: list[str], out: Path, *prefix: str) -> tuple[list[results.Record], float]:
     """The records of one run and its seconds, the start of the processes included."""
-    command = _suite("torch", profile, 0, out, stems)
+    command = suite("torch", profile, 0, out, stems)
     command[1:1] = prefix
     command += ["-n", str(jobs), "--dist", "worksteal"] if jobs > 1 else []
     subprocess.run(command, check=False, capture_output=True)

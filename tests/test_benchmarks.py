@@ -34,7 +34,8 @@ from torchstone.conformance.benchmarks.comparison import (
 from torchstone.conformance.benchmarks.run import Contestant, run
 from torchstone.conformance.benchmarks.work import LITERAL, Drawn, fault, literal, prepared
 from torchstone.conformance.clauses import components
-from torchstone.conformance.cli import _suite, app
+from torchstone.conformance.cli import app
+from torchstone.conformance.commands import suite
 from torchstone.conformance.program import LossProgram, TensorData, from_json, to_json
 from torchstone.conformance.trace import Entry, Trace
 
@@ -497,7 +498,7 @@ def test_the_command_shows_no_speed_of_a_liar(tmp_path):
 
 
 def test_the_suite_is_not_slowed_by_the_plugin_of_benchmarks():
-    call = _suite("torch", "quick", 0, Path("out"), [])
+    call = suite("torch", "quick", 0, Path("out"), [])
     assert call[call.index("no:benchmark") - 1] == "-p"
 
 
