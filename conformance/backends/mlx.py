@@ -47,7 +47,8 @@ Arrays = dict[str, mx.array]
 
 def class_axis(input: mx.array) -> int:
     """torch's axis of the classes."""
-    return min(input.ndim - 1, 1)
+    axis: int = min(input.ndim - 1, 1)
+    return axis
 
 
 def chosen(input: mx.array, dim: Any) -> Any:

@@ -91,6 +91,7 @@ VARIANTS = (
 )
 
 EQUIVALENT = {
+    "if trial.slope > 0:": "A slope of zero is flat, and has ended the search before.",
     "low, high = (best.t, other.t) if best.t < other.t else (other.t, best.t)": (
         "Where the two are equal the bounds are, too."
     ),
