@@ -91,6 +91,28 @@ VARIANTS = (
 )
 
 EQUIVALENT = {
+    "if not square > 0:": "Missing: a square that is zero, where rounding does not decide whether it is.",
+    "if near and (((slow) or (t <= low))):": "Missing: a cubic whose minimum lies beyond the upper end.",
+    "if near and (((slow) or (t >= high))):": "Missing: a cubic whose minimum lies beyond the lower end.",
+    "if near and (slow or t > high or t <= low):": "Missing: a cubic whose minimum lies beyond the upper end.",
+    "if near and (slow or t >= high or t < low):": "Missing: a cubic whose minimum lies beyond the lower end.",
+    "near = bool(high - t <= margin or t - low < margin)": (
+        "Missing: a length exactly a tenth of the bracket from its upper end."
+    ),
+    "return high - margin if high - t <= t - low else low + margin, False": (
+        "What is near an end is not in the middle."
+    ),
+    "return low if t < low else high if t >= high else t": "The bound is the same number.",
+    "return low if t <= low else high if t > high else t": "The bound is the same number.",
+    "return high - margin if high - t < (t) else low + margin, False": (
+        "Missing: a length near the lower end and less than half as long as the upper one."
+    ),
+    "if above(trial) or (tried > 2 and trial.f > last.f):": (
+        "Missing: two lengths, one after the other, at which the objective is the same number."
+    ),
+    "if above(trial) or trial.f > best.f:": (
+        "Missing: two lengths, one after the other, at which the objective is the same number."
+    ),
     "if trial.slope > 0:": "A slope of zero is flat, and has ended the search before.",
     "low, high = (best.t, other.t) if best.t < other.t else (other.t, best.t)": (
         "Where the two are equal the bounds are, too."
