@@ -136,9 +136,11 @@ def _loss(program: LossProgram, dtype: torch.dtype | None, outwards: bool) -> It
     def upstream(value: Tensor) -> Tensor:
         nonlocal last
         numbers = program.upstream_for(value.numel())
-        last = loss.first(numbers)
         given = torch.tensor(numbers, dtype=getattr(torch, program.dtype)).to(value.dtype).view(value.shape)
-        return given / last if outwards else given
+        if not outwards:
+            return given
+        last = loss.first(numbers)
+        return given / last
 
     value, gradients = losses.value_and_gradients(loss, loss.tensors, program.differentiate, upstream)
     if outwards:

@@ -28,9 +28,8 @@ COSTS = 10  # places that the profile names
 
 def run(profile: str, jobs: int, stems: list[str], out: Path, *prefix: str) -> tuple[list[results.Record], float]:
     """The records of one run and its seconds, the start of the processes included."""
-    command = suite("torch", profile, 0, out, stems)
+    command = suite("torch", out, stems, profile=profile, seed=0, jobs=jobs)
     command[1:1] = prefix
-    command += ["-n", str(jobs), "--dist", "worksteal"] if jobs > 1 else []
     subprocess.run(command, check=False, capture_output=True)
     _, records, footer = results.read(out / "results.jsonl")
     return records, footer["seconds"]

@@ -498,7 +498,7 @@ def test_the_command_shows_no_speed_of_a_liar(tmp_path):
 
 
 def test_the_suite_is_not_slowed_by_the_plugin_of_benchmarks():
-    call = suite("torch", "quick", 0, Path("out"), [])
+    call = suite("torch", Path("out"), [], profile="quick", seed=0)
     assert call[call.index("no:benchmark") - 1] == "-p"
 
 

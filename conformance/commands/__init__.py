@@ -44,8 +44,8 @@ def started(backend: str) -> Any:
         raise mistake(f"backend: {backend} could not be started:\n{traceback.format_exc()}", NO_BACKEND) from None
 
 
-def suite(backend: str, profile: str, seed: int, out: Path, stems: list[str]) -> list[str]:
-    """The command that plays the suite in pytest, without what only slows it."""
+def suite(backend: str, out: Path, stems: list[str], *, profile: str, seed: int, jobs: int = 1) -> list[str]:
+    """The command that plays the suite in pytest, in several processes if asked, without what only slows it."""
     return [
         *(sys.executable, "-m", "pytest", "--pyargs", "torchstone.conformance"),
         *("-c", str(files("torchstone.conformance") / "pytest.ini"), "-p", "no:cacheprovider", "-p", "no:terminal"),
@@ -54,4 +54,5 @@ def suite(backend: str, profile: str, seed: int, out: Path, stems: list[str]) ->
         *(f"--backend={backend}", f"--torchstone-profile={profile}", f"--hypothesis-seed={seed}"),
         *(f"--torchstone-out={out}", "--torchstone-quiet"),
         *(f"--torchstone-component={stem}" for stem in stems),
+        *(["-n", str(jobs), "--dist", "worksteal"] if jobs > 1 else []),
     ]

@@ -40,7 +40,7 @@ def audit(
         raise mistake(f"corpus: there must be a package of this name, got {corpus!r}")
     out.mkdir(parents=True, exist_ok=True)
     command = [
-        *suite("reference", profile, seed, out, stems),
+        *suite("reference", out, stems, profile=profile, seed=seed),
         *("-p", "no:xdist"),
         *([f"--torchstone-corpus={corpus}"] if corpus else []),
         f"--torchstone-sample={sample}",

@@ -51,20 +51,12 @@ def bench(
             raise typer.Exit(command.compare(*compare, console))
         stems = [spec.component(name).stem for name in component or ()]
         named = {name: started(name) for name in dict.fromkeys([baseline, *(backend or ["torch"])])}
-        suite = partial(_tested, "smoke" if profile == "quick" else "quick", seed, jobs)
+        tested = partial(suite, profile="smoke" if profile == "quick" else "quick", seed=seed, jobs=jobs)
         status = command.bench(
-            named, baseline, backend or ["torch"], stems, profile, results or [], suite, threads, seed, out, console
+            named, baseline, backend or ["torch"], stems, profile, results or [], tested, threads, seed, out, console
         )
     except (spec.UnknownName, command.Mistake) as error:
         raise mistake(error) from None
     except KeyboardInterrupt:
         raise mistake("interrupted: nothing was written", 130) from None
     raise typer.Exit(status)
-
-
-def _tested(profile: str, seed: int, jobs: int, backend: str, out: Path, stems: list[str]) -> list[str]:
-    """The command that tests a backend's components, in several processes."""
-    return [
-        *suite(backend, profile, seed, out, stems),
-        *(["-n", str(jobs), "--dist", "worksteal"] if jobs > 1 else []),
-    ]

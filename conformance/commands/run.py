@@ -61,11 +61,10 @@ def run(
     for name in (file.name, *write.NAMES):  # those of another run would be taken for those of this one
         (out / name).unlink(missing_ok=True)
     command = [
-        *suite(backend, profile, seed, out, stems),
+        *suite(backend, out, stems, profile=profile, seed=seed, jobs=jobs),
         *(f"--torchstone-clause={id}" for id in ids),
         *([f"--torchstone-known={known}"] if known else []),
         *([f"--torchstone-device={device}"] if device else []),
-        *(["-n", str(jobs), "--dist", "worksteal"] if jobs > 1 else []),
     ]
     try:
         status = subprocess.run(command, check=False).returncode

@@ -19,6 +19,7 @@ from builder import catalogue, formulas
 from builder.plots import plot
 from torchstone.conformance.clauses import Clause, clauses, component, pages
 from torchstone.conformance.known import Deviation
+from torchstone.conformance.results import plural
 from torchstone.conformance.variants import Variant
 
 ID = re.compile(r"\b[a-z][a-z0-9_]*\.\d+\b(?!\.\d)")
@@ -237,7 +238,7 @@ def more(clause: Clause, code: list[str]) -> str:
     """The folded part of a card: where the code is, tests, variants, who conforms, how to cite."""
     id = clause.id
     tests, broken = catalogue.held().get(id, ()), catalogue.broken_by().get(id, ())
-    parts = [f"{len(tests)} test{'s' * (len(tests) != 1)}", f"{len(broken)} variant{'s' * (len(broken) != 1)}"]
+    parts = [plural(len(tests), "test"), plural(len(broken), "variant")]
     said = [(run.label, *run.said_of(id)) for run in catalogue.runs()]
     said = [(label, verdict, where) for label, verdict, where in said if verdict]
     chips = "".join(
