@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from tests.test_command import torchstone
-from torchstone.conformance import detection, variants
+from torchstone.conformance import detection, oracle, variants
+from torchstone.conformance.audit import Remembering
 from torchstone.conformance.backends import reference
 from torchstone.conformance.clauses import clauses, component, components, pages
 from torchstone.conformance.judge import Judge
@@ -119,6 +120,20 @@ def test_a_test_that_compares_nothing_is_blind():
 def audit(tmp_path, corpus):
     done = torchstone("audit", f"--corpus={corpus}", f"--out={tmp_path}", "--jobs=1", cwd=tmp_path)
     return done, json.loads((tmp_path / "audit.json").read_text())["findings"]
+
+
+def test_the_audit_keeps_what_the_reference_played_apart_by_program_and_run(monkeypatch):
+    asked = []
+    for name in ("play", "play_rounded"):
+        plain = getattr(oracle, name)
+        monkeypatch.setattr(oracle, name, lambda *given, plain=plain: asked.append(given) or plain(*given))
+    remembering, (zero, again, minus) = Remembering(), [program(number) for number in (0.0, 0.0, -0.0)]
+    first = remembering.play_rounded(zero, 0)
+    assert remembering.play_rounded(again, 0) is first
+    assert asked == [(zero, 0)]
+    others = (remembering.play_rounded(zero, 1), remembering.play_rounded(minus, 0), remembering.play(zero))
+    assert asked == [(zero, 0), (zero, 1), (minus, 0), (zero,)]
+    assert all(other is not first for other in others)
 
 
 def test_an_audit_ends_well_where_every_mistake_is_noticed_and_nothing_else(tmp_path):

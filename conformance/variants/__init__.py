@@ -47,8 +47,9 @@ class Variant:
     @property
     def change(self) -> str:
         """The lines that differ: what was there, and what is."""
-        lines = difflib.ndiff(original(self.file).splitlines(), self.source.splitlines())
-        return "\n".join(f"{line[0]} {line[2:].strip()}" for line in lines if line[0] in "+-")
+        lines = difflib.unified_diff(original(self.file).splitlines(), self.source.splitlines(), lineterm="", n=0)
+        changed = [line for line in itertools.islice(lines, 2, None) if line[0] in "+-"]  # after the names of files
+        return "\n".join(f"{line[0]} {line[1:].strip()}" for line in changed)
 
 
 @dataclass(frozen=True)

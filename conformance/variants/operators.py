@@ -5,10 +5,12 @@ annotation or an import is left alone.
 """
 
 import ast
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from torchstone.conformance.clauses import Page, clauses
 from torchstone.conformance.variants import Variant, original
@@ -107,15 +109,36 @@ def refusal(node: ast.AST, text: Callable[[ast.AST], str]) -> Iterator[str]:
 RULES: tuple[Rule, ...] = (comparison, arithmetic, number, choice, call, state, refusal)
 
 
+class Source:
+    """The text of a module, by the places of its syntax tree, which count in bytes."""
+
+    def __init__(self, text: str) -> None:
+        self.raw = text.encode()
+        self.lines = list(itertools.accumulate(map(len, self.raw.splitlines(keepends=True)), initial=0))
+
+    def text(self, node: Any) -> str:
+        """How a node is written."""
+        start, end = self._place(node)
+        return self.raw[start:end].decode()
+
+    def replaced(self, node: Any, other: str) -> str:
+        """The whole of it with one node written otherwise."""
+        start, end = self._place(node)
+        return (self.raw[:start] + other.encode() + self.raw[end:]).decode()
+
+    def _place(self, node: Any) -> tuple[int, int]:
+        return self.lines[node.lineno - 1] + node.col_offset, self.lines[node.end_lineno - 1] + node.end_col_offset
+
+
 def mutants(page: Page, file: str) -> list[Variant]:
     """Every mutant of a file of the reference that the rules make, for the tests of one component."""
-    source = original(file)
-    lines = source.splitlines()
+    source = Source(original(file))
+    lines = original(file).splitlines()
     found: dict[str, Variant] = {}  # by their source: two rules may make the same of it
-    for node in _computing(ast.parse(source)):
+    for node in _computing(ast.parse(original(file))):
         for rule in RULES:
-            for other in rule(node, lambda part: ast.get_source_segment(source, part) or ""):
-                changed = _replaced(source, node, other)
+            for other in rule(node, source.text):
+                changed = source.replaced(node, other)
                 first, last = node.lineno - 1, (node.end_lineno or node.lineno) - len(lines)
                 words = re.findall(r"[a-z0-9_]+\.\d+", lines[last - 1].partition("#")[2])
                 ids = [word for word in words if word in clauses()]
@@ -153,11 +176,3 @@ def _computing(tree: ast.AST) -> Iterator[ast.expr | ast.stmt]:
             yield from _computing(ast.Module(child.body, []))  # without the annotation of what it returns
         else:
             yield from _computing(child)
-
-
-def _replaced(source: str, node: ast.expr | ast.stmt, other: str) -> str:
-    """The source with one node written otherwise."""
-    lines = source.splitlines(keepends=True)
-    before = [sum(len(line.encode()) for line in lines[: n - 1]) for n in (node.lineno, node.end_lineno or node.lineno)]
-    start, end, raw = before[0] + node.col_offset, before[1] + (node.end_col_offset or 0), source.encode()
-    return (raw[:start] + other.encode() + raw[end:]).decode()
