@@ -20,7 +20,9 @@ from torchstone.conformance.program import Program, stems
 from torchstone.conformance.trace import Trace
 from torchstone.conformance.variants import Variant
 
-PATIENCE = 40  # programs of one dtype that are unsupported before a test is given up, if nothing was played yet
+# Programs that are unsupported before a test is given up of which nothing was played: so many of one dtype, or a few
+# where a whole test was unsupported for the same reason before.
+PATIENCE, FEW = 40, 8
 
 
 class Nonconformance(AssertionError):
@@ -51,11 +53,13 @@ class Player:
         replayed: dict[int, str] | None = None,
         reference: Any = oracle,
         dialect: Variant | None = None,
+        hopeless: set[str] | None = None,
     ) -> None:
         self.backend = backend
         self.dialect = dialect  # what the backend says it is, where that breaks the clause of the test
         self.known = known
         self.replayed = {} if replayed is None else replayed  # outcomes of the stored programs, by their identity
+        self.hopeless = set() if hopeless is None else hopeless  # why whole tests were unsupported
         self.judge = Judge(reference)
         self.ledger = Ledger()
         self.program: Program | None = None  # what was played last
@@ -111,7 +115,7 @@ class Player:
         except Unsupported as reason:
             counts["unsupported"] += 1
             self.ledger.reasons[str(reason)] += 1
-            if not currently_in_test_context() or (counts["unsupported"] >= PATIENCE and not self.played):
+            if not currently_in_test_context() or self._pointless(str(reason), counts["unsupported"]):
                 pytest.skip(f"unsupported: {reason}")
             reject()
         except Exception as error:
@@ -122,6 +126,15 @@ class Player:
             self._broken(program, f"play must return a Trace with entries, got {type(trace).__name__}")
         counts["programs"] += 1
         return trace
+
+    def _pointless(self, reason: str, unsupported: int) -> bool:
+        """Whether to give the test up, after so many programs of this dtype that were unsupported."""
+        reasons = self.ledger.reasons
+        if self.played or (unsupported < PATIENCE and not (reason in self.hopeless and reasons[reason] >= FEW)):
+            return False
+        if len(reasons) == 1:
+            self.hopeless.add(reason)
+        return True
 
     @property
     def played(self) -> bool:

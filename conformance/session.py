@@ -66,6 +66,7 @@ class Session:
         self.copy = ExitStack()  # within it there is what the backend is compared with
         self.dialects, self.reference = self.declared()
         self.replayed: dict[int, str] = {}
+        self.hopeless: set[str] = set()
         self.records: list[results.Record] = []
         self.problems: list[str] = []
         self.progress: Any = None
@@ -188,7 +189,7 @@ class Session:
             known = [each for each in self.known if (each.clause, each.component) == about]
             dialect = self.dialects.get(about[1])
             dialect = dialect if dialect and about[0] in (*dialect.breaks, EXAMPLES) else None
-            node.stash[PLAYER] = Player(self.backend, known, self.replayed, self.reference, dialect)
+            node.stash[PLAYER] = Player(self.backend, known, self.replayed, self.reference, dialect, self.hopeless)
 
     # What is recorded.
 

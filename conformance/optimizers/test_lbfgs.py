@@ -186,21 +186,21 @@ def test_lbfgs_5_the_least_curvature_of_a_pair(play, curvature):
 
 @given(st.sampled_from([0.25, 0.5, 1.0]))
 def test_lbfgs_8_a_slope_may_be_as_small_as_the_tolerance(play, start):
-    options = {**ENDLESS, "lr": 0.25, "tolerance_change": (2 * start) ** 2}
-    assert play.conforms(of_one(start, SQUARE, **options))
+    program = of_one(start, SQUARE, **{**ENDLESS, "lr": 0.25, "tolerance_change": (2 * start) ** 2})
+    assert (play(program).param(0) != start).all()
 
 
 @given(st.sampled_from([(0.5, 0.5, 0.0), (2.0, 0.0, 0.25)]))
 def test_lbfgs_13_a_step_ends_at_its_tolerances(play, numbers):
     start, grad, change = numbers  # the first gradient is 2 * start, the first move a quarter, or half of the start
     options = {**ENDLESS, "lr": 0.25, "max_iter": 3, "tolerance_grad": grad, "tolerance_change": change}
-    assert play.conforms(of_one(start, SQUARE, **options))
+    assert (play(of_one(start, SQUARE, **options)).param(0) == start - 0.25).all()
 
 
-@given(st.sampled_from([0.577, -0.577]))
+@given(st.sampled_from([1.0, -1.0, 1.5]))
 def test_lbfgs_13_a_step_ends_where_a_large_loss_changes_little(play, start):
-    options = {**ENDLESS, "lr": 0.5, "max_iter": 3, "tolerance_change": 0.2}
-    assert play.conforms(of_one(start, Minimize(Function("hyperbola", (0.0,))), **options))
+    options = {**ENDLESS, "lr": 2 * abs(start), "max_iter": 3, "tolerance_change": 0.5}  # the first move ends opposite
+    assert play.conforms(of_one(start, SQUARE, **options))
 
 
 @given(problems(some.using(plain, history_size=HISTORIES), steps=(2, 4), settable={}))
@@ -233,7 +233,7 @@ def test_lbfgs_8_without_a_slope_there_is_no_move_and_no_pair(play, program):
 @given(st.sampled_from([2.0, -1.0, 0.5]))
 def test_lbfgs_8_the_move_before_makes_no_pair_again(play, start):
     slow, steep = (SetOption(0, "tolerance_change", tolerance) for tolerance in (1e9, 0.0))
-    other = Minimize(Function("quadratic", (4.0, 0.0)))
+    other = Minimize(Function("quadratic", (0.25, 0.0)))  # the move before would have a positive curvature
 
     assert play.conforms(of_one(start, SQUARE, slow, SQUARE, steep, other, other, **{**ENDLESS, "lr": 0.25}))
 
@@ -297,21 +297,24 @@ def test_lbfgs_14_the_length_meets_both_conditions(play, program):
     assert play.conforms(program)
 
 
-def search(case, dtype, tolerance):
+SEARCH = {"line_search_fn": "strong_wolfe", "max_iter": 1, "max_eval": 25, "tolerance_grad": 0.0}
+
+
+def search(case, dtype, others):
     """One line search: an objective, where it starts from, and the first length."""
     objective, start, rate = case
-    given = {"lr": rate, "max_iter": 1, "max_eval": 25, "tolerance_grad": 0.0, "tolerance_change": tolerance}
+    options = {**SEARCH, "lr": rate, "tolerance_change": 1e-3, **others}
     group = Group((some.rounded(dtype, (len(start),), start),))
-    return OptimizerProgram("lbfgs", {**given, "line_search_fn": "strong_wolfe"}, (group,), (Minimize(objective),))
+    return OptimizerProgram("lbfgs", options, (group,), (Minimize(objective),))
 
 
-def each_of(cases, tolerance=1e-3):
+def each_of(cases, **others):
     """Every one of these line searches in float64, and some in float32."""
 
     def decorated(test):
-        test = given(st.builds(search, st.sampled_from(cases), st.just("float32"), st.just(tolerance)))(test)
+        test = given(st.builds(search, st.sampled_from(cases), st.just("float32"), st.just(others)))(test)
         for case in cases:
-            test = example(program=search(case, "float64", tolerance))(test)
+            test = example(program=search(case, "float64", others))(test)
         return test
 
     return decorated
@@ -389,8 +392,25 @@ def test_lbfgs_17_a_length_near_an_end_is_tried_once(play, program):
     assert play.conforms(program)
 
 
-@each_of(TOO_CLOSE, tolerance=1.0)
+@each_of(TOO_CLOSE, tolerance_change=1.0)
 def test_lbfgs_18_lengths_that_are_too_close_together_end_the_search(play, program):
+    assert play.conforms(program)
+
+
+@given(st.sampled_from([2.0, -2.0, 1.0]))
+def test_lbfgs_18_lengths_as_far_apart_as_the_tolerance_are_not_too_close(play, start):
+    far = 4 * abs(start)  # how far the first length moves the parameter, which is far above where it started
+    program = of_one(start, SQUARE, **{**SEARCH, "lr": far, "tolerance_change": far})
+    assert (play(program).param(0) != start).all()
+
+
+@each_of(BARELY_LOWER, max_eval=2)
+def test_lbfgs_18_one_length_between_the_two_is_the_last(play, program):
+    assert play.conforms(program)
+
+
+@each_of(BARELY_LOWER, max_eval=3)
+def test_lbfgs_18_two_lengths_between_the_two_are_the_last(play, program):
     assert play.conforms(program)
 
 

@@ -20,7 +20,8 @@ MARK = re.compile("\x02(\\d+)\x03")
 XMLNS = ' xmlns="http://www.w3.org/1998/Math/MathML"'  # HTML knows the elements without it
 NUMBERED = re.compile("&#x([0-9A-F]+);")
 TICKED = re.compile("`([^`]+)`")
-MARKDOWN = re.compile(r"[\\`*_\[\]#|~$:]")
+# An underscore inside a word and a colon before a space are nothing but themselves.
+MARKDOWN = re.compile(r"[\\`*\[\]#|~$]|(?<![^\W_])_|_(?![^\W_])|:(?=\S)")
 ENTITIES = str.maketrans({"<": "&lt;", ">": "&gt;", "&": "&amp;"})
 
 

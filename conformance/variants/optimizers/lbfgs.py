@@ -113,6 +113,14 @@ EQUIVALENT = {
     "if above(trial) or trial.f > best.f:": (
         "Missing: two lengths, one after the other, at which the objective is the same number."
     ),
+    "a, b = (one, two) if one.t < two.t else (two, one)": "Between equal lengths every quotient is NaN.",
+    "best, other = trial, best if ((trial.slope) / (other.t - best.t)) >= 0 else other": (
+        "A quotient has the sign of the product."
+    ),
+    "best, other = trial, best if trial.slope * (other.t - best.t) > 0 else other": (
+        "A slope of zero is flat, and has ended the search before."
+    ),
+    "t = lr / size if n == 1 and size >= 1 else lr": "A size of one divides by one.",
     "if trial.slope > 0:": "A slope of zero is flat, and has ended the search before.",
     "low, high = (best.t, other.t) if best.t < other.t else (other.t, best.t)": (
         "Where the two are equal the bounds are, too."
