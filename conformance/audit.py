@@ -179,8 +179,9 @@ class Audit(Session):
 
     def __init__(self, config: pytest.Config) -> None:
         super().__init__(config)
-        self.kills: Counter[tuple[str, str]] = Counter()  # of each test: component and clause
+        self.plain = self.backend  # the reference, which takes its turn too
         self.remembering = Remembering()
+        self.kills: Counter[tuple[str, str]] = Counter()  # of each test: component and clause
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         option = self.config.getoption
@@ -200,17 +201,22 @@ class Audit(Session):
                 file.flush()
 
             tell("total", len(seen) + len(own))
-            self.known = []
-            for item in seen:
-                tell("sight", asdict(self.sight(item)))
-            for case in own:
-                items = [item for stem in witnesses(case.component) for item in tests.get(stem, [])]
-                tell("finding", asdict(self.hunt(case, items)))
+            # What is shared comes last, when it is known which tests notice most.
+            for stem in dict.fromkeys([*tests, *SHARED, *(case.component for case in own)]):
+                self.remembering = Remembering()
+                for item in seen:
+                    if component_of(item) == stem:
+                        tell("sight", asdict(self.sight(item)))
+                for case in own:
+                    if case.component == stem:
+                        items = [item for witness in witnesses(stem) for item in tests.get(witness, [])]
+                        tell("finding", asdict(self.hunt(case, items)))
         session.testsfailed = 0  # that tests fail is what an audit is for
         return True
 
     def sight(self, item: Any) -> Sight:
         """Play one test on the reference itself, and count what it compared."""
+        self.backend, self.dialects, self.reference, self.known = self.plain, {}, self.remembering, []
         rules, _ = self.put(item)
         ledger = item.stash[PLAYER].ledger
         compared = {dtype: counts["comparisons"] for dtype, counts in sorted(ledger.counts.items())}
