@@ -41,8 +41,8 @@ PROGRAMS = some.optimizer_programs("radam", options, settable=STEADY)
 
 def length(beta2: Any, t: int) -> Any:
     """How many squares the average of `t` holds: twice their mean age less one, which cancels nothing."""
-    ages = sum((age + 1) * beta2**age for age in range(t))
-    return 2 * ages / sum(beta2**age for age in range(t)) - 1
+    shares = beta2 ** torch.arange(t, dtype=torch.float64)
+    return 2 * (torch.arange(1, t + 1) * shares).sum() / shares.sum() - 1
 
 
 def rectification(beta2: Any, t: int) -> Any:
@@ -143,7 +143,7 @@ def test_radam_13_a_rectified_step_is_adams_with_another_rate(play, program):
     lr, eps = program.options["lr"], program.options["eps"]
     held = some.with_events(some.having(program, lr=0.0), [*before, SetOption(0, "lr", lr), last])
     same = {**program.options, "lr": 0.0, "eps": eps / (1 - beta2**t) ** 0.5}
-    rate = SetOption(0, "lr", lr * rectification(beta2, t))
+    rate = SetOption(0, "lr", lr * float(rectification(beta2, t)))
     adam = some.as_component(some.with_events(program, [*before, rate, last]), "adam", same)
 
     assert play.agree(held, "param 0", lambda other: other.param(0), adam)
