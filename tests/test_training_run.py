@@ -1,5 +1,6 @@
 """Training runs: what is refused in the first steps and at the end, what a result says, and how a run stops."""
 
+import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -18,7 +19,7 @@ from torchstone.conformance.program import Group, OptimizerProgram, Step, Tensor
 from torchstone.conformance.training import data, lockstep, loop, matrix, run, summary
 from torchstone.conformance.training import recipe as parts
 from torchstone.conformance.training.data import Dataset
-from torchstone.conformance.training.lockstep import WINDOW, Agreement
+from torchstone.conformance.training.lockstep import WINDOW, Agreement, Window
 from torchstone.conformance.training.loop import Played, ReferenceTrainer, epoch, evaluate
 from torchstone.conformance.training.network import forward
 from torchstone.conformance.training.recipe import MNIST, RECIPES, Part, Recipe
@@ -155,6 +156,42 @@ def test_a_declared_deviation_excuses_a_run_only_where_it_says_so(tiny):
         found = lockstep.agreements(SMALL, tiny, makes, {"backend": [declared]})
         assert {each.dtype for each in found if each.outcome == "known"} == excused
         assert {each.outcome for each in found} <= {"known", "fail"}
+
+
+def test_rounding_that_switches_a_relu_is_not_held_against_a_stack():
+    """A unit whose sum is above zero in float64 and not in float32: its weights are moved, or not."""
+    recipe = replace(SMALL, sizes=(16, 1, 4))
+    image = torch.rand(1, 16, generator=torch.Generator().manual_seed(0))
+    (weight, bias, *rest), _ = loop.start(recipe, 0)
+    for seed in range(100):
+        weight = torch.randn(weight.shape, generator=torch.Generator().manual_seed(seed))
+        bias = -nn.functional.linear(image, weight)[0]
+        opens = [nn.functional.linear(image.to(d), weight.to(d), bias.to(d)).item() > 0 for d in lockstep.DTYPES]
+        if opens == [True, False]:
+            break
+    assert opens == [True, False]
+
+    window = Window(recipe, [weight, bias, *rest], [3 * [(image, torch.tensor([1]))]])
+    (found,) = window.agreement("first steps", {"built-in": lambda params: loop.Builtin(recipe, params)}, torch.float32)
+
+    assert found.outcome == "pass"
+
+
+@pytest.mark.parametrize(
+    "optimizer", [SGD, Part("lbfgs", {"lr": 0.5, "max_iter": 3, "history_size": 2})], ids=lambda part: part.component
+)
+def test_the_network_of_a_window_is_that_of_the_run(optimizer):
+    """With ReLUs as they were recorded, the reference goes where it goes with its own, evaluation by evaluation."""
+    recipe = replace(SMALL, optimizer=optimizer)
+    given = Dataset("mnist", "MNIST", "memory", clusters(300, 0), clusters(60, 1))
+    window = lockstep.windows(recipe, given)["rehearsal"]
+    alone = window.reference()
+
+    for (images, labels), at in zip(itertools.chain(*window.epochs), window.exact, strict=True):
+        alone.step(images.double(), labels)
+        assert torch.equal(lockstep.flat(alone.params), at)
+    replayed = window.trajectory(window.reference(), torch.float64)
+    assert all(torch.equal(*pair) for pair in zip(replayed, window.exact, strict=True))
 
 
 def test_an_update_below_the_rounding_is_inconclusive(tiny):

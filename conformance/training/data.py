@@ -10,6 +10,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -120,11 +121,16 @@ def load(name: str, folder: Path | None = None, progress: Progress | None = None
     if name == "digits":
         return digits()
     found = _found(name, folder) or _downloaded(name, progress)
-    contents = [_verified(name, stem, path) for stem, path in found.items()]
-    tensors = [_idx(content, path) for content, path in zip(contents, found.values(), strict=True)]
+    return _loaded(name, tuple((stem, path, path.stat().st_mtime_ns) for stem, path in found.items()))
+
+
+@lru_cache(1)
+def _loaded(name: str, found: tuple[tuple[str, Path, int], ...]) -> Dataset:
+    """What is in these files of this age: read and verified once, though many runs ask for it."""
+    tensors = [_idx(_verified(name, stem, path), path) for stem, path, _ in found]
     images = [image.flatten(1).float() / 255 for image in tensors[::2]]  # training.6
     labels = [label.long() for label in tensors[1::2]]
-    source = str(next(iter(found.values())).parent)
+    source = str(found[0][1].parent)
     return Dataset(name, LABELS[name], source, (images[0], labels[0]), (images[1], labels[1]))
 
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from torchstone.conformance.program import Group, LossProgram, OptimizerProgram,
 from torchstone.conformance.rounding import Rounding, Scalar
 from torchstone.conformance.training.data import Dataset
 from torchstone.conformance.training.loop import Make, Played, ReferenceTrainer, Stack, order, start
+from torchstone.conformance.training.network import Gates, Network
 from torchstone.conformance.training.recipe import Recipe
 from torchstone.conformance.training.trainer import Objective
 from torchstone.reference.precision import numbers_as, standing_for
@@ -112,31 +113,40 @@ class Window:
         self.recipe = recipe
         self.params = params
         self.epochs = epochs
-        self.exact = list(self.trajectory(self.reference(), torch.float64))
+        self.gates = [Gates() for batches in epochs for _ in batches]
+        self.exact = list(self.trajectory(self.reference(), torch.float64, lambda gates: gates.record))
         start = flat(params)
         self.travelled = [float((at - start).norm()) for at in self.exact]
         self.budgets = {dtype: self.budget(dtype) for dtype in DTYPES}
 
-    def reference(self, trainer: Callable[..., ReferenceTrainer] = ReferenceTrainer, **options: Any) -> Stack:
+    def reference(self, make: Callable[..., ReferenceTrainer] = ReferenceTrainer) -> Stack:
         start = [param.to(torch.float64, copy=True) for param in self.params]
-        return Played(self.recipe, start, lambda params: trainer(self.recipe, params, **options))
+        return Played(self.recipe, start, lambda params: make(self.recipe, params))
 
-    def trajectory(self, stack: Stack, dtype: torch.dtype) -> Iterator[Tensor]:
-        """All parameters after each step, as one vector."""
+    def trajectory(
+        self, stack: Stack, dtype: torch.dtype, network: Callable[[Gates], Network] = Gates.replayed
+    ) -> Iterator[Tensor]:
+        """All parameters after each step, as one vector; `network` makes of the gates of a step its network."""
+        gates = iter(self.gates)
         for batches in self.epochs:
             losses = []
             for images, labels in batches:
+                stack.network = network(next(gates))  # training.24
                 losses.append(stack.step(images.to(dtype), labels))
                 yield flat(stack.params)
             stack.end_epoch(float(losses[-1]))
 
     def budget(self, dtype: torch.dtype) -> list[float]:
         """How far an honest run in this dtype may be off after each step."""
-        strayed = []
-        for run in range(RUNS):
-            noisy = self.trajectory(self.reference(Rounded, dtype=dtype, run=run), torch.float64)
-            strayed.append([float((theirs - ours).norm()) for theirs, ours in zip(noisy, self.exact, strict=True)])
+        strayed = [self.strayed(dtype, run) for run in range(RUNS)]
         return [SAFETY * max(each) for each in zip(*strayed, strict=True)]  # training.11
+
+    def strayed(self, dtype: torch.dtype, run: int) -> list[float]:
+        """How far a rounded run is off after each step."""
+        rounding = Rounding(dtype, run)
+        stack = self.reference(lambda recipe, params: Rounded(recipe, params, rounding))
+        noisy = self.trajectory(stack, torch.float64, lambda gates: gates.replayed(partial(entering, rounding)))
+        return [float((theirs - ours).norm()) for theirs, ours in zip(noisy, self.exact, strict=True)]
 
     def agreement(self, part: str, makes: dict[str, Make], dtype: torch.dtype) -> list[Agreement]:
         """Play the first N steps on each stack and compare every one of them."""
@@ -170,14 +180,13 @@ class Rounded(ReferenceTrainer):
     """The reference with the random rounding errors of a dtype, as the judge's budgets have them; what torch computes
     between its components is rounded where it enters them."""
 
-    def __init__(self, recipe: Recipe, params: Sequence[Tensor], dtype: torch.dtype, run: int) -> None:
-        self.dtype = dtype
-        self.rounding = Rounding(dtype, run)
+    def __init__(self, recipe: Recipe, params: Sequence[Tensor], rounding: Rounding) -> None:
+        self.rounding = rounding
         super().__init__(recipe, params)
 
     @contextmanager
     def rounded(self) -> Iterator[None]:
-        with self.rounding, standing_for(self.dtype), numbers_as(lambda number: Scalar(number, self.rounding)):
+        with self.rounding, standing_for(self.rounding.dtype), numbers_as(lambda number: Scalar(number, self.rounding)):
             yield
 
     def moved(self, exact: Tensor) -> Tensor:
@@ -203,6 +212,12 @@ class Rounded(ReferenceTrainer):
     def schedule_step(self, metric: float) -> None:
         with self.rounded():
             super().schedule_step(metric)
+
+
+def entering(rounding: Rounding, hidden: Tensor) -> Tensor:
+    """What enters a layer, moved as the terms of a sum are; gradients pass through it as they were."""
+    size = rounding.unit_roundoff * (1 + math.log2(hidden.shape[-1]))
+    return hidden + (rounding.moved(hidden, size) - hidden).detach()
 
 
 def flat(params: Sequence[Tensor]) -> Tensor:

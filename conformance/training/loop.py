@@ -12,7 +12,7 @@ from torchstone.conformance.backend import Backend, Broken
 from torchstone.conformance.backends.torch_like import TorchLike
 from torchstone.conformance.oracle import rule
 from torchstone.conformance.training.data import Dataset
-from torchstone.conformance.training.network import forward, initial
+from torchstone.conformance.training.network import Network, forward, initial
 from torchstone.conformance.training.recipe import Recipe
 from torchstone.conformance.training.trainer import TorchTrainer, Trainer, trainer_of
 from torchstone.reference import torch_api
@@ -23,7 +23,9 @@ REFERENCE = TorchLike(torch_api, "reference", torch_api.__name__)
 
 
 class Stack(Protocol):
-    """A network in training."""
+    """A network in training; `network` gives its logits, and may be put in its place by another."""
+
+    network: Network
 
     @property
     def params(self) -> Sequence[Tensor]: ...
@@ -47,6 +49,7 @@ class Builtin:
 
     def __init__(self, recipe: Recipe, params: Sequence[Tensor]) -> None:
         self.trainer: TorchTrainer = BUILTIN.trainer(recipe, params)
+        self.network: Network = forward
 
     @property
     def params(self) -> Sequence[Tensor]:
@@ -57,7 +60,7 @@ class Builtin:
 
         def closure() -> Tensor:
             self.trainer.optimizer.zero_grad()
-            loss = self.trainer.loss(forward(self.params, images), target)
+            loss = self.trainer.loss(self.network(self.params, images), target)
             loss.backward()
             first.append(loss.detach())
             return loss
@@ -87,6 +90,7 @@ class Played:
     def __init__(self, recipe: Recipe, params: Sequence[Tensor], make: Callable[[Sequence[Tensor]], Trainer]) -> None:
         self.params: Sequence[Tensor] = params
         self.trainer = make(params)
+        self.network: Network = forward
         self.scheduled = recipe.scheduler is not None
         self.minimises = minimises(rule("optimizers", recipe.optimizer.component))
 
@@ -96,7 +100,7 @@ class Played:
         def objective(params: Sequence[Tensor]) -> tuple[Tensor, Sequence[Tensor]]:
             leaves = [param.detach().requires_grad_() for param in params]
             with torch.enable_grad():
-                logits = forward(leaves, images)
+                logits = self.network(leaves, images)
             value, gradient = self.trainer.loss_and_gradient(logits.detach(), target)
             _like("the gradient of the loss", gradient, logits)
             first.append(value)

@@ -116,7 +116,8 @@ def train(
             yield done
             tick(trains.steps)
 
-    trains.ready()
+    if jobs == 1:
+        trains.ready()
     try:
         makes = {name: trains.makes[name] for name in (BUILTIN, BACKEND)}
         deviations = {BUILTIN: known.declared(backends.load("torch")), BACKEND: known.declared(trains.backend)}
