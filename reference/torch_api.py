@@ -16,7 +16,6 @@ import re
 from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any, ClassVar, NamedTuple
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn, optim
@@ -168,7 +167,6 @@ class Schedule(lr_scheduler.LRScheduler):
     torch_class: ClassVar[type]
     rule: ClassVar[ModuleType]
     written: list[float]  # the rates that were last put into the groups: others come from outside
-    driving: ClassVar[WeakKeyDictionary[optim.Optimizer, list["Schedule"]]] = WeakKeyDictionary()
 
     def __init__(self, *args: Any, **options: Any) -> None:
         named = given(self.torch_class, *args, **options)
@@ -180,9 +178,14 @@ class Schedule(lr_scheduler.LRScheduler):
             named["schedulers"] = [Part(own.rule, own.schedule.options) for own in inside]
         lrs = [group["lr"] for group in groups]
         self.schedule = Scheduler(self.rule, [float(lr) for lr in base_lrs], lrs=[float(lr) for lr in lrs], **named)
-        others = [own for own in self.driving.get(self.optimizer, []) if own not in inside]
-        self.driving[self.optimizer] = [*others, self]
+        self.driving[:] = [*(own for own in self.driving if own not in inside), self]
         self.write()
+
+    @property
+    def driving(self) -> list["Schedule"]:
+        """All schedules of the optimizer, which keeps them, in the order in which they were made."""
+        found: list[Schedule] = vars(self.optimizer).setdefault("driven_by", [])
+        return found
 
     @property
     def last_epoch(self) -> Any:  # type: ignore[override]
@@ -196,7 +199,7 @@ class Schedule(lr_scheduler.LRScheduler):
         """One step; `value` is the metric where the component takes one, and otherwise the epoch."""
         for i, (lr, written) in enumerate(zip(self.get_last_lr(), self.written, strict=False)):
             if lr != written:
-                carry([own.schedule for own in self.driving[self.optimizer]], i, lr)
+                carry([own.schedule for own in self.driving], i, lr)
         if hasattr(self.rule, "rate"):
             self.schedule.step(None, value if epoch is None else epoch)
         else:
@@ -207,12 +210,12 @@ class Schedule(lr_scheduler.LRScheduler):
     def write(self) -> None:
         """Put the rates in force into the groups, and the momenta where they are cycled."""
         groups = self.optimizer.param_groups
-        lrs = in_force([own.schedule for own in self.driving[self.optimizer]], self.schedule)
+        lrs = in_force([own.schedule for own in self.driving], self.schedule)
         for group, lr in zip(groups, lrs, strict=False):
             group["lr"] = torch.full_like(group["lr"], float(lr)) if isinstance(group["lr"], Tensor) else float(lr)
         for group, cycled in zip(groups, self.schedule.momenta, strict=False):
             group.update(momentum_option(group, float(cycled)))
-        for own in self.driving[self.optimizer]:
+        for own in self.driving:
             own.written = self.get_last_lr()
 
     def get_last_lr(self) -> list[float]:  # type: ignore[override]

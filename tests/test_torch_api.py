@@ -1,7 +1,9 @@
 """The reference in torch's clothes trains where torch's classes do."""
 
 import copy
+import gc
 import pickle
+import weakref
 
 import pytest
 import torch
@@ -78,6 +80,17 @@ def test_a_schedule_of_torch_drives_an_optimizer_of_the_reference():
     optimizer.step()
     scheduler.step()
     assert scheduler.get_last_lr() == [0.5]
+
+
+def test_an_optimizer_that_nothing_holds_is_gone_with_its_schedules():
+    optimizer = torch_api.Adam([torch.zeros(3)], lr=0.1)
+    torch_api.StepLR(optimizer, step_size=1)
+    scheduler, held = torch_api.ExponentialLR(optimizer, gamma=0.5), weakref.ref(optimizer)
+    scheduler.step()
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(0.05)
+    del optimizer, scheduler
+    gc.collect()
+    assert held() is None
 
 
 def test_a_loss_is_pickled_and_moves_with_its_weights():
