@@ -8,14 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import hypothesis
-import torch
 from hypothesis import HealthCheck, Phase
 from torch import Tensor
 
 from torchstone.conformance import oracle, variants
 from torchstone.conformance.backend import Backend
 from torchstone.conformance.clauses import GENERAL, Page, component, pages
-from torchstone.conformance.judge import Judge
+from torchstone.conformance.judge import Judge, identical
 from torchstone.conformance.program import Program, from_json, stems
 from torchstone.conformance.results import BAD, Record
 from torchstone.conformance.strategies import programs_of
@@ -125,17 +124,9 @@ def _agree(judge: Judge, played: Played, other: Any) -> bool:
 def _same(other: Any, program: Program, usual: Trace) -> bool:
     """Whether a variant gives the very numbers of the reference."""
     try:
-        trace = other.play(program)
+        return identical(other.play(program), usual)
     except Exception:
         return False
-    return len(trace.entries) == len(usual.entries) and all(
-        bool(one.refusal) == bool(two.refusal)
-        and one.tensors.keys() == two.tensors.keys()
-        and all(
-            torch.equal(tensor.nan_to_num(), two.tensors[name].nan_to_num()) for name, tensor in one.tensors.items()
-        )
-        for one, two in zip(trace.entries, usual.entries, strict=True)
-    )
 
 
 def _drawn(stem: str) -> list[Program]:

@@ -27,7 +27,7 @@ from torchstone.conformance.program import (
     TrainingProgram,
 )
 from torchstone.conformance.rounding import NOISE, Rounding
-from torchstone.conformance.trace import Entry, Trace
+from torchstone.conformance.trace import Entry, Trace, same
 
 Vector = NDArray[np.float64]
 
@@ -254,16 +254,10 @@ class Judge:
     def alike(self, program: Program, trace: Trace, other: Trace) -> Verdict:
         """Do two traces agree, whatever the reference says: each within its budget of what both may have meant?"""
         budget = self.budget(program)
-        if [_shape(entry) for entry in trace.entries] != [_shape(entry) for entry in other.entries]:
+        if not _in_form(trace, other):
             return Verdict("fail", program, rule="the traces differ in form")
-        if budget.trace.refusal or _form(budget, trace, budget.places):  # the reference computes something else
-            pairs = zip(trace.entries, other.entries, strict=True)
-            same = all(
-                torch.equal(tensor.nan_to_num(), two.tensors[name].nan_to_num())
-                for one, two in pairs
-                for name, tensor in one.tensors.items()
-            )
-            return Verdict("pass" if same else "fail", program)
+        if budget.trace.refusal or _form(budget, trace, budget.places) is not None:  # the reference does something else
+            return Verdict("pass" if identical(trace, other) else "fail", program)
         one, two = ([each.entries[index].tensors[name] for index, name in budget.places] for each in (trace, other))
         both: list[tuple[Spread, slice]] = [(budget, slice(None))] * 2
         return _compare(one, _flat(two), both, KNOWN)
@@ -277,6 +271,18 @@ class Judge:
         return Verdict(
             "fail", program, rule=f"it must be refused at {f'event {after}' if after else 'once'}, and {found}"
         )
+
+
+def identical(trace: Trace, other: Trace) -> bool:
+    """Whether two traces are the same numbers in the same form."""
+    pairs = zip(trace.entries, other.entries, strict=False)
+    return _in_form(trace, other) and all(
+        same(one.tensors[name], two.tensors[name]) for one, two in pairs for name in one.tensors
+    )
+
+
+def _in_form(trace: Trace, other: Trace) -> bool:
+    return [_shape(entry) for entry in trace.entries] == [_shape(entry) for entry in other.entries]
 
 
 def _shape(entry: Entry) -> tuple[Any, ...]:

@@ -82,6 +82,11 @@ class Trace:
         return self.entries[-1].refusal if self.entries else None
 
 
+def same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are the same numbers, NaN where the other is NaN."""
+    return one.shape == other.shape and bool(((one == other) | ((one != one) & (other != other))).all())
+
+
 def to_json(trace: Trace) -> Any:
     """The JSON form of a trace (trace.schema.json): tensors as those of a program, NaN and infinities as strings."""
     return {"kind": "trace", "entries": [_entry_to_json(entry) for entry in trace.entries]}

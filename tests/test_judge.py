@@ -209,6 +209,16 @@ def test_refusals_are_compared_too():
     assert not judge.refuses(good, oracle.play(good))
 
 
+@pytest.mark.parametrize(("number", "other"), [(math.nan, 0.0), (math.inf, torch.finfo(torch.float64).max)])
+def test_what_no_budget_is_for_is_alike_only_with_the_very_numbers(number, other):
+    """The reference gives a gradient too, and these do not; so nothing says how far apart their values may be."""
+    program = l1([1.0, 2.0], [0.0, 0.0], reduction="none")
+    one, two = (Trace((Entry({"value": tensor([each, 2.0]).torch()}),)) for each in (number, other))
+
+    assert Judge().alike(program, one, one).outcome == "pass"
+    assert Judge().alike(program, one, two).outcome == "fail"
+
+
 def test_a_law_has_the_budgets_of_both_of_its_sides():
     program, doubled = l1([0.1, 0.7], [0.3, 0.2], "float32"), l1([0.2, 1.4], [0.6, 0.4], "float32")
     judge = Judge()

@@ -39,7 +39,7 @@ from torchstone.conformance.program import (
     Step,
     TensorData,
 )
-from torchstone.conformance.trace import Entry, Refusal, Trace
+from torchstone.conformance.trace import Entry, Refusal, Trace, same
 from torchstone.conformance.training.recipe import Recipe
 
 Arrays = dict[str, mx.array]
@@ -367,7 +367,7 @@ def to_torch(array: mx.array) -> Tensor:
 
 
 def unchanged(now: mx.array, before: Tensor, name: str) -> None:
-    if not torch.equal(to_torch(now).nan_to_num(nan=0.5), before.nan_to_num(nan=0.5)):
+    if not same(to_torch(now), before):
         raise Broken(f"inputs must not be changed, and {name} was")
 
 

@@ -45,7 +45,7 @@ from torchstone.conformance.program import (
     is_float,
 )
 from torchstone.conformance.script import torch_script
-from torchstone.conformance.trace import Entry, Refusal, Trace
+from torchstone.conformance.trace import Entry, Refusal, Trace, same
 from torchstone.conformance.training.recipe import Recipe
 from torchstone.conformance.training.trainer import TorchTrainer
 from torchstone.reference.optimizer import minimises
@@ -580,7 +580,7 @@ def _gradients(value: Tensor, inputs: Tensors, upstream: Tensor) -> Tensors:
 
 def _unchanged(now: Tensor, before: Tensor, name: str) -> None:
     now, before = (each.detach().to_dense() if each.is_sparse else each.detach() for each in (now, before))
-    if not torch.equal(now.nan_to_num(nan=0.5), before.nan_to_num(nan=0.5)):
+    if not same(now, before):
         raise Broken(f"inputs must not be changed, and {name} was")
 
 

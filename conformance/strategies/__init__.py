@@ -7,3 +7,4 @@ from torchstone.conformance.strategies.losses import *  # noqa: F403
 from torchstone.conformance.strategies.optimizers import *  # noqa: F403
 from torchstone.conformance.strategies.schedules import *  # noqa: F403
 from torchstone.conformance.strategies.values import *  # noqa: F403
+from torchstone.conformance.trace import same as same

@@ -85,11 +85,6 @@ def rates(trace: Trace) -> torch.Tensor:
     return torch.stack([entry.tensors["lr"] for entry in trace.entries])
 
 
-def same(found: torch.Tensor, expected: torch.Tensor) -> bool:
-    """Whether two tensors are the same numbers, NaN included."""
-    return found.nan_to_num(nan=-1.0).equal(expected.nan_to_num(nan=-1.0))
-
-
 def stepped(program: ScheduleProgram, count: int) -> ScheduleProgram:
     """The same scheduler, stepped `count` times without a metric and with nothing else in between."""
     return dataclasses.replace(program, events=(ScheduleStep(),) * count)
