@@ -27,7 +27,7 @@ from torchstone.conformance.program import (
     TrainingProgram,
 )
 from torchstone.conformance.rounding import NOISE, Rounding
-from torchstone.conformance.trace import Entry, Trace, same
+from torchstone.conformance.trace import Entry, Trace, flat, same
 
 Vector = NDArray[np.float64]
 
@@ -106,15 +106,14 @@ class Budget(Spread):
         self.trace = reference.play(program)
         self.places = [(index, name) for index, entry in enumerate(self.trace.entries) for name in entry.tensors]
         self.outputs = [self.trace.entries[index].tensors[name] for index, name in self.places]
-        super().__init__(_flat(self.outputs))
+        super().__init__(self.trace.numbers)
         self._named = list(zip(self.places, self.outputs, strict=True))
         self._moved: list[Vector] = []
 
     def moved(self, run: int) -> Vector:
         """The outputs in one run; the runs are kept, for a law may need them too."""
         while len(self._moved) <= run:
-            rounded = self.reference.play_rounded(self.program, len(self._moved))
-            moved = _flat([rounded.entries[index].tensors[name] for index, name in self.places])
+            moved = self.reference.play_rounded(self.program, len(self._moved)).numbers
             with np.errstate(all="ignore"):
                 self._moved.append(moved if self.chain is None else self.exact + (moved - self.exact) * self.chain)
         return self._moved[run]
@@ -260,7 +259,7 @@ class Judge:
             return Verdict("pass" if identical(trace, other) else "fail", program)
         one, two = ([each.entries[index].tensors[name] for index, name in budget.places] for each in (trace, other))
         both: list[tuple[Spread, slice]] = [(budget, slice(None))] * 2
-        return _compare(one, _flat(two), both, KNOWN)
+        return _compare(one, flat(two), both, KNOWN)
 
     def refuses(self, program: Program, trace: Trace, after: int = 0) -> Verdict:
         """Did the trace end in a refusal, at the construction or at the event number `after`?"""
@@ -291,16 +290,9 @@ def _shape(entry: Entry) -> tuple[Any, ...]:
     return bool(entry.refusal), [str(output) for output in outputs]
 
 
-def _flat(tensors: Sequence[Tensor]) -> Vector:
-    if not tensors:
-        return np.zeros(0)
-    found: Vector = torch.cat([tensor.detach().reshape(-1).to("cpu", torch.float64) for tensor in tensors]).numpy()
-    return found
-
-
 def _numbers(values: Tensor | float, shape: torch.Size) -> Vector:
     """Expected numbers as one vector, an element for each of an output of this shape."""
-    return _flat([torch.as_tensor(values, dtype=torch.float64).broadcast_to(shape)])
+    return flat([torch.as_tensor(values, dtype=torch.float64).broadcast_to(shape)])
 
 
 def _double(trace: Trace) -> Trace:
@@ -318,7 +310,7 @@ def _compare(outputs: list[Tensor], expected: Vector, spreads: list[tuple[Spread
     """Element by element: special values exactly, the others within the budget, widened while that can help."""
     budget, elements = spreads[0]
     assert isinstance(budget, Budget)
-    program, actual = budget.program, _flat(outputs)
+    program, actual = budget.program, flat(outputs)
     finite = np.isfinite(actual) & np.isfinite(expected)
     same = (actual == expected) | (np.isnan(actual) & np.isnan(expected))
     error = np.where(same, 0.0, np.abs(actual - expected))

@@ -1,9 +1,13 @@
 """Traces: what came out of a program, event by event."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from torchstone.conformance import program
@@ -41,6 +45,11 @@ class Trace:
     """The entries of one program."""
 
     entries: tuple[Entry, ...]
+
+    @cached_property
+    def numbers(self) -> NDArray[np.float64]:
+        """All outputs, end to end."""
+        return flat([tensor for entry in self.entries for tensor in entry.tensors.values()])
 
     @property
     def value(self) -> Tensor:
@@ -80,6 +89,15 @@ class Trace:
     def refusal(self) -> Refusal | None:
         """The refusal that ended the trace, if there was one."""
         return self.entries[-1].refusal if self.entries else None
+
+
+def flat(tensors: Sequence[Tensor]) -> NDArray[np.float64]:
+    """Tensors end to end, in float64."""
+    if not tensors:
+        return np.zeros(0)
+    found: NDArray[np.float64]
+    found = torch.cat([tensor.detach().reshape(-1).to("cpu", torch.float64) for tensor in tensors]).numpy()
+    return found
 
 
 def same(one: Tensor, other: Tensor) -> bool:
