@@ -20,6 +20,7 @@ from torchstone.conformance.program import (
     Group,
     OptimizerProgram,
     SaveAndReload,
+    SetOption,
     Step,
     StepWithClosure,
     TensorData,
@@ -132,6 +133,17 @@ def test_optimizer_4_a_large_parameter_is_many_elements(play, component, data):
 def test_optimizer_5_a_changed_option_acts_at_the_next_step(play, component, data):
     changes = module(component).SETTABLE
     assert play.conforms(data.draw(programs(component, settable=changes, kinds=("step", "set", "set"), steps=(2, 12))))
+
+
+@given(MANY, st.sampled_from([0.25, 4.0, 0.0]))
+def test_optimizer_5_a_changed_rate_acts_at_the_next_step(play, component, data, times):
+    """On all that a step does with the rate: of parameters that are not zero, and decay where there is decay."""
+    decay = {"weight_decay": some.DECAYS} if "weight_decay" in module(component).SETTABLE else {}
+    options = some.using(module(component).options, lr=some.LEARNING_RATES, **decay)
+    program = data.draw(some.one_parameter(component, options, starts=some.AWAY, steps=(2, 4), **plain(component)))
+    *before, last = program.events
+    change = SetOption(0, "lr", times * program.options["lr"])
+    assert play.conforms(some.with_events(program, [*before, change, last]))
 
 
 @given(MANY)

@@ -467,7 +467,7 @@ def test_seeds_in_parallel_give_the_same(tmp_path):
         (lambda: parts.optimizer("adam", {"lrate": 1}), "adam: an option must be one of lr, .*, got 'lrate'"),
         (lambda: parts.optimizer("adam", {"lr": -1.0}), "adam: lr must be >= 0"),
         (lambda: parts.optimizer("step", {}), "must be one of the optimizers, got 'step', one of the schedulers"),
-        (lambda: parts.scheduler("step", {"step_size": 0}, 9, 0.1), "step: step_size must be"),
+        (lambda: parts.scheduler("step", {"step_size": 0}, 9, SGD), "step: step_size must be"),
         (lambda: matrix.recipes(MNIST, [], {}, [], {"gamma": 1}, True), "options of a scheduler need --scheduler"),
     ],
 )
@@ -504,6 +504,32 @@ def test_every_scheduler_can_train(tiny, page):
     found = lockstep.agreements(recipe, tiny, {"backend": lambda params: loop.Builtin(recipe, params)})
 
     assert {each.outcome for each in found} == {"pass"}
+
+
+@pytest.mark.parametrize("name", ["one_cycle", "cyclic"])
+def test_no_momentum_is_cycled_where_the_optimizer_has_none(tiny, name):
+    pairs = matrix.recipes(SMALL, ["adagrad", "adam"], {}, [name], {}, True)
+    for recipe in pairs.values():
+        loop.Builtin(recipe, loop.start(recipe, 0)[0])
+    assert [each.scheduler.options.get("cycle_momentum", True) for each in pairs.values()] == [False, True]
+    (asked,) = matrix.recipes(SMALL, ["adagrad"], {}, [name], {"cycle_momentum": True}, True).values()
+    with pytest.raises(ValueError, match="momentum"):
+        loop.Builtin(asked, loop.start(asked, 0)[0])
+
+
+def test_what_is_finished_is_not_run_again(tiny, tmp_path, monkeypatch):
+    """Not even where a loss was NaN, or the first steps infinitely far off."""
+    once = trained(Made(Nan), seeds=2, out=tmp_path)
+    files = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    played = []
+    monkeypatch.setattr(loop, "train", lambda *given, then=loop.train: played.append(given[2]) or then(*given))
+
+    again = trained(Made(Nan), seeds=2, out=tmp_path, resume=True)
+    assert played == []
+    assert json.dumps(again.to_json()) == json.dumps(once.to_json())
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == files
+    assert trained(Made(Nan), seeds=1, out=tmp_path, resume=True).seeds == (0,)
+    assert played == [0, 0, 0]
 
 
 def test_every_optimizer_with_every_scheduler(tiny, tmp_path):

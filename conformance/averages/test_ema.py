@@ -12,6 +12,7 @@ from torchstone.conformance.averages.test_swa import constant, models, of_parame
 
 DECAYS = some.decimals(0.0, 1.0, 0.999, 0.9, 0.5, 0.0, 1.0, 0.99)
 PROGRAMS = some.average_programs("ema", lambda draw: some.options(draw, decay=DECAYS))
+LONG = some.average_programs("ema", lambda draw: some.options(draw, decay=DECAYS), some.MANY_UPDATES)
 
 
 def decaying(program, decay):
@@ -23,7 +24,7 @@ def test_ema_1_keeps_a_part_and_takes_a_part(play, program):
     assert play.conforms(program)
 
 
-@given(PROGRAMS)
+@given(LONG)
 def test_ema_2_older_models_count_less_and_less(play, program):
     assume(models(program))
     d, k = program.options.get("decay", 0.999), len(models(program))

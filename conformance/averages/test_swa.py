@@ -10,6 +10,7 @@ from torchstone.conformance import strategies as some
 from torchstone.conformance.program import Average
 
 PROGRAMS = some.average_programs("swa", lambda draw: {})
+LONG = some.average_programs("swa", lambda draw: {}, some.MANY_UPDATES)
 
 
 def models(program):
@@ -27,7 +28,7 @@ def test_swa_1_moves_by_a_part_of_the_difference(play, program):
     assert play.conforms(program)
 
 
-@given(PROGRAMS)
+@given(LONG)
 def test_swa_2_is_the_mean_of_the_models(play, program):
     assume(models(program))
     for i in range(len(program.params)):

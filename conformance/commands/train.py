@@ -35,7 +35,9 @@ def train(
     ] = None,
     biases: Annotated[bool, typer.Option(help="Whether the layers have biases; Muon takes matrices only.")] = True,
     jobs: Annotated[int, typer.Option(min=1, help="Processes, which share the threads.")] = 1,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run; what is finished is not run again.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="The folder for training.json, training.md, learning-curves.png.")] = OUT,
     data: Annotated[Path | None, typer.Option(help="The folder that holds mnist/*.gz; else TORCHSTONE_DATA.")] = None,
     dataset: Annotated[str | None, typer.Option(help="Train on this in place of DATASET.")] = None,
@@ -81,6 +83,8 @@ def train(
                 )
                 results.append(result)
                 show_training(result)
+                if len(recipes) > 1:
+                    matrix.write(results, out)
     except training.Interrupted as interrupted:
         raise mistake(interrupted, 130) from None
     except Unsupported as reason:
@@ -90,7 +94,6 @@ def train(
     except (files_.Missing, files_.DataError, ValueError, spec.UnknownName) as error:
         raise mistake(error) from None
     if len(results) > 1:
-        matrix.write(results, out)
         table_of(matrix.COLUMNS, matrix.rows(results), "every optimizer with every scheduler")
     console.print(f"results: {out / ('matrix.md' if len(results) > 1 else 'training.md')}", highlight=False)
     if not all(result.passed for result in results):

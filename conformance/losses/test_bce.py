@@ -14,8 +14,7 @@ INSIDE = (0.5, 0.25, 0.75, 0.125)
 # Probabilities so near to 0 that their product with 1 less themselves is below 1e-12, in dtypes that have them.
 TINY = (2.0**-40, 2.0**-60, 2.0**-100, 2.0**-110)
 CERTAIN = (0.0, 1.0)
-# With 1 itself standing for the next number above it.
-NO_PROBABILITY = st.sampled_from([-0.125, 1.0, 1.125, math.nan, math.inf, -math.inf, 2.0, -1e-3, 1e4])
+NO_PROBABILITY = st.sampled_from([-0.125, 1.125, math.nan, math.inf, -math.inf, 2.0, -1e-3, 1e4])
 NO_REPEATS = st.sampled_from([(3,), (2, 1, 2), (4, 1), (2, 3), (1, 2, 2), (0,), (2, 2, 1)])
 
 
@@ -211,24 +210,43 @@ def test_bce_9_gradient_of_the_target_of_a_certain_answer(play, dtype):
     assert play.agree(program, "grad target", torch.where(program.exact("input") == 0, 100.0, -100.0).double())
 
 
-def improbable(data, place, value):
-    """A tensor with this number in one place."""
-    above = 1 + torch.finfo(getattr(torch, data.dtype)).eps
-    return some.planted(data, place, above if value == 1 else value)
+def with_one(program, name, place, value):
+    """The program with this number in one place of a tensor."""
+    return program.with_tensors(**{name: some.planted(program.tensors[name], place, value)})
+
+
+def just_outside(dtype, above):
+    """The next number above one, or a number below zero that no dtype loses."""
+    info = torch.finfo(getattr(torch, dtype))
+    return 1 + info.eps if above else -info.tiny
 
 
 @given(PROGRAMS, NO_PROBABILITY, st.integers(0, 300))
 def test_bce_10_refuses_inputs_that_are_no_probabilities(play, program, value, place):
     assume(program.tensors["input"].data)
 
-    assert play.refuses(program.with_tensors(input=improbable(program.tensors["input"], place, value)))
+    assert play.refuses(with_one(program, "input", place, value))
+
+
+@given(PROGRAMS, some.BOOLEANS, st.integers(0, 300))
+def test_bce_10_refuses_inputs_just_outside(play, program, above, place):
+    assume(program.tensors["input"].data)
+
+    assert play.refuses(with_one(program, "input", place, just_outside(program.dtype, above)))
 
 
 @given(PROGRAMS, NO_PROBABILITY, st.integers(0, 300))
 def test_bce_11_refuses_targets_that_are_no_probabilities(play, program, value, place):
     assume(program.tensors["target"].data)
 
-    assert play.refuses(program.with_tensors(target=improbable(program.tensors["target"], place, value)))
+    assert play.refuses(with_one(program, "target", place, value))
+
+
+@given(PROGRAMS, some.BOOLEANS, st.integers(0, 300))
+def test_bce_11_refuses_targets_just_outside(play, program, above, place):
+    assume(program.tensors["target"].data)
+
+    assert play.refuses(with_one(program, "target", place, just_outside(program.dtype, above)))
 
 
 TARGET_SHAPES = st.sampled_from(

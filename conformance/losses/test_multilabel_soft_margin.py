@@ -15,16 +15,20 @@ KINDS = some.one_of_these("hot", "soft", "hot")
 SHAPES_APART = st.sampled_from(
     [((2, 3), (3,)), ((2, 3), (2, 1)), ((2, 3), (2,)), ((1, 3), (2, 3)), ((3,), (1,)), ((2, 3), (3, 2)), ((), ())]
 )
+LEADING = some.one_of_these((), (3,), (2,), (3, 3))
 NO = (-0.5, -1.0, -4.0, -10.0, -16.0, -20.0, -30.0, -36.0, -80.0)
 
 
 @st.composite
-def programs(draw, *, reduction=None, batch=False, spread=None, kinds=KINDS):
-    """Logits, targets that are 0 and 1 or a few in between, class weights."""
+def programs(draw, *, reduction=None, batch=False, spread=None, kinds=KINDS, square=False):
+    """Logits, targets that are 0 and 1 or a few in between, class weights; where `square`, more axes of one length."""
     draw = some.Choices(draw)
     dtype, count, samples = draw(some.DTYPES), draw(some.CLASSES), draw(some.SAMPLES)
     shape = (samples if samples * count <= 600 else 2, count)
-    if not batch and draw(some.RARELY):
+    if square:
+        shape = (*draw(LEADING), *2 * draw(some.one_of_these((3,), (2,), (4,))))
+        count = shape[-1]
+    elif not batch and draw(some.RARELY):
         shape = (2, *shape) if draw(some.BOOLEANS) else (count,)
     options = {"weight": some.positive(draw, dtype, (count,))} if draw(some.BOOLEANS) else {}
     among = (0.0, 1.0) if draw(kinds) == "hot" else (0.0, 1.0, 0.5, 0.25, 0.75)
@@ -114,6 +118,11 @@ def test_multilabel_soft_margin_3_mean_divides_by_the_number_of_samples(play, pr
     each, count = program.with_options(reduction="none"), math.prod(value_shape(program))
 
     assert play.agree(program, "value", lambda each: each.value.sum() / count, each)
+
+
+@given(programs(reduction="none", square=True))
+def test_multilabel_soft_margin_4_the_classes_lie_along_the_last_axis(play, program):
+    assert play.conforms(program)
 
 
 @given(PROGRAMS)

@@ -23,6 +23,8 @@ RATES = st.one_of(st.just(1.0), some.TENSOR_RATES)
 COUNTS = st.sampled_from([3, 1, 2, 5])
 LIMITS = st.sampled_from([100, 1, 2, 4, 8])
 TOLERANCES = st.sampled_from([0.0, 1e-7, 1e-3, 0.1])
+MORE = st.sampled_from([4, 8, 5, 6])
+FIRST_LENGTHS = st.sampled_from([1.0, 0.05, 0.5, 3.0])  # after which a search is longer
 HISTORIES = st.sampled_from([100, 1, 2, 3])
 SEARCHES = st.sampled_from([None, "strong_wolfe"])
 
@@ -253,6 +255,17 @@ def test_lbfgs_11_many_iterations_are_many_steps_of_one(play, program):
     steps = some.with_events(some.having(program, max_iter=1), program.events * program.options["max_iter"])
 
     assert play.agree(program, "param 0", lambda other: other.param(0), steps)
+
+
+@given(
+    problems(
+        some.using(plain, lr=FIRST_LENGTHS, max_iter=MORE, max_eval=None, line_search_fn="strong_wolfe"),
+        dtypes=some.WIDE_DTYPES,
+        steps=(1, 2),
+    )
+)
+def test_lbfgs_12_without_a_limit_there_are_five_evaluations_for_four_iterations(play, program):
+    assert play.conforms(program)
 
 
 @given(

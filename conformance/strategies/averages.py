@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from torchstone.conformance.program import Average, AverageProgram, SaveAndReload, TensorData
 from torchstone.conformance.strategies.values import (
@@ -29,12 +30,20 @@ _BUFFERS = one_of_these(0, 1, 0, 2)
 _UPDATES = one_of_these(2, 1, 3, 0, 5, 8, 13)
 
 
+MANY_UPDATES = one_of_these(5, 3, 8, 13)
+
+
 _RELOADS = one_of_these(False, False, True)
 
 
 @st.composite
 def average_programs(
-    draw: Draw, /, component: str, options: Callable[[Draw], dict[str, Any]], **fixed: Any
+    draw: Draw,
+    /,
+    component: str,
+    options: Callable[[Draw], dict[str, Any]],
+    updates: SearchStrategy[int] = _UPDATES,
+    **fixed: Any,
 ) -> AverageProgram:
     """Models of one to three parameters and up to two buffers, all of one dtype, with a save and reload sometimes."""
     chosen = options(draw)
@@ -50,7 +59,7 @@ def average_programs(
             rounded(dtype, own, numbers(draw, math.prod(own), dtype, spread), draw(IN_PLACE)) for own in shapes
         )
 
-    events: list[Average | SaveAndReload] = [Average(tensors(shapes), tensors(kept)) for _ in range(draw(_UPDATES))]
+    events: list[Average | SaveAndReload] = [Average(tensors(shapes), tensors(kept)) for _ in range(draw(updates))]
     if draw(_RELOADS):
         events.insert(len(events) // 2, SaveAndReload())
     return AverageProgram(component, {**chosen, **fixed}, tensors(shapes), tensors(kept), tuple(events))

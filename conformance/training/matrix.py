@@ -7,7 +7,6 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from torchstone.conformance import oracle
 from torchstone.conformance.report.text import markdown
 from torchstone.conformance.results import replace
 from torchstone.conformance.training import recipe as parts
@@ -15,7 +14,6 @@ from torchstone.conformance.training import summary
 from torchstone.conformance.training.recipe import Recipe
 from torchstone.conformance.training.result import Result
 from torchstone.conformance.training.units import STACKS
-from torchstone.reference.optimizer import defaults
 
 COLUMNS = ("optimizer", "scheduler", *(f"accuracy, {stack}" for stack in STACKS), "worst error / budget", "outcome")
 
@@ -46,9 +44,8 @@ def recipes(
     chosen = chosen or [parts.optimizer(own.component, {**own.options, **given})]
     found = {}
     for part in chosen:
-        lr = {**defaults(oracle.rule("optimizers", part.component)), **part.options}["lr"]
         for name in schedulers or [""]:
-            scheduler = parts.scheduler(name, given_schedulers, recipe.epochs, lr) if name else recipe.scheduler
+            scheduler = parts.scheduler(name, given_schedulers, recipe.epochs, part) if name else recipe.scheduler
             each = dataclasses.replace(recipe, optimizer=part, scheduler=scheduler, biases=biases)
             if changed:
                 each = dataclasses.replace(each, goal=None, published=None)

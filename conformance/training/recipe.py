@@ -130,14 +130,19 @@ def optimizer(name: str, options: Mapping[str, Any]) -> Part:
     return Part(stem, dict(options))
 
 
-def scheduler(name: str, options: Mapping[str, Any], epochs: int, lr: float) -> Part:
+def scheduler(name: str, options: Mapping[str, Any], epochs: int, optimizer: Part) -> Part:
     """A scheduler of the catalogue, with these options and, for those that have no default, `USUAL` ones.
 
-    Raises `UnknownName` for what there is not, and `ValueError` for an option that is unknown or out of its domain.
+    No momentum is cycled where the optimizer has none. Raises `UnknownName` for what there is not, and `ValueError` for
+    an option that is unknown or out of its domain.
     """
     stem = _stem("schedulers", name)
-    chosen = {**USUAL.get(stem, lambda epochs, lr: {})(epochs, lr), **options}
-    own = oracle.rule("schedulers", stem)
+    own, driven = (oracle.rule(*each) for each in (("schedulers", stem), ("optimizers", optimizer.component)))
+    known = {**defaults(driven), **optimizer.options}
+    usual = USUAL[stem](epochs, known["lr"]) if stem in USUAL else {}
+    if "cycle_momentum" in defaults(own) and not {"momentum", "betas"} & known.keys():
+        usual["cycle_momentum"] = False
+    chosen = {**usual, **options}
     own.check(**oracle.plain(_known(stem, own, chosen)))
     return Part(stem, chosen)
 

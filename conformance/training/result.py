@@ -34,8 +34,8 @@ class Result:
     backend: str
     version: str
     seeds: tuple[int, ...]
-    curves: dict[str, list[Curve]]  # by stack, one a seed; a stack that broke has none
-    agreements: list[Agreement]
+    curves: dict[str, list[Curve]] = field(default_factory=dict)  # by stack, one a seed; one that broke has none
+    agreements: list[Agreement] = field(default_factory=list)
     broken: dict[str, str] = field(default_factory=dict)  # by stack, what went wrong in a run of it
     notes: list[str] = field(default_factory=list)
 
@@ -119,8 +119,9 @@ class Result:
             rows.append((name, low - half, float(text), high + half))
         return rows
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything as plain data. The same seeds give the same, but for the values under `seconds` and `cost`."""
+    @property
+    def about(self) -> dict[str, Any]:
+        """What was run, as plain data."""
         told: dict[str, Any] = results.plain(
             {
                 "kind": "training",
@@ -132,6 +133,15 @@ class Result:
                 "stand_in": self.stand_in,
                 "recipe": dataclasses.asdict(self.recipe),
                 "seeds": self.seeds,
+            }
+        )
+        return told
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain data. The same seeds give the same, but for the values under `seconds` and `cost`."""
+        told: dict[str, Any] = results.plain(
+            {
+                **self.about,
                 "passed": self.passed,
                 "decision": summary.decision(self),
                 "checks": [dataclasses.asdict(check) for check in self.checks],
@@ -143,6 +153,18 @@ class Result:
             }
         )
         return told
+
+    def read(self, out: Path) -> bool:
+        """Take what was found from the files of a folder, where they are of the same run and nothing broke in it."""
+        file = out / "training.json"
+        told = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+        about = json.loads(json.dumps(self.about))
+        if about != {name: told.get(name) for name in about} or any(c["outcome"] == "error" for c in told["checks"]):
+            return False
+        stacks, steps = results.unplain((told["stacks"], told["steps"]))
+        self.curves = {stack: [Curve(**curve) for curve in curves] for stack, curves in stacks.items()}
+        self.agreements, self.notes = [Agreement(**each) for each in steps], told["notes"]
+        return True
 
     def write(self, out: Path) -> list[Path]:
         """`training.json`, `training.md` and, with matplotlib, `learning-curves.png`: each whole or not at all."""

@@ -67,7 +67,7 @@ def train(
     seeds        how many runs, with the seeds 0, 1, 2 ...
     jobs         processes; with more than one, each loads the backend, and has its share of the threads
     out          the folder for `training.json`, `training.md` and `learning-curves.png`; None writes nothing
-    resume       go on with what an interrupted run left in `out`
+    resume       go on with what an interrupted run left in `out`, or take what a finished one did
     data_folder  what `--data` names; None leaves it to TORCHSTONE_DATA, the cache and the mirrors
     stand_in     train on the digits, saying so, where the data set is missing and there is no network
     progress     a started `rich.progress.Progress` that gets a task for each download and one for the training
@@ -97,6 +97,19 @@ def train(
         "recipe": dataclasses.asdict(recipe),
         "threads": trains.threads,
     }
+    result = Result(
+        recipe,
+        given.label,
+        given.source,
+        len(given.test[1]),
+        given.stand_in,
+        name_of(trains.backend),
+        version,
+        tuple(range(seeds)),
+        notes=notes,
+    )
+    if resume and out and result.read(out):
+        return result
     kept = Kept(out / "interrupted", what, resume) if out else None
     where = ["in the first steps"]
     task = progress.add_task(f"train on {given.label}", total=seeds * len(STACKS) * trains.steps) if progress else None
@@ -139,20 +152,7 @@ def train(
         raise Interrupted(f"training: interrupted {where[0]}; {rest}") from None
     finally:
         torch.set_num_threads(before)
-    result = Result(
-        recipe,
-        given.label,
-        given.source,
-        len(given.test[1]),
-        given.stand_in,
-        name_of(trains.backend),
-        version,
-        tuple(range(seeds)),
-        _by_stack(found, broken, seeds),
-        agreed,
-        broken,
-        notes,
-    )
+    result.curves, result.agreements, result.broken = _by_stack(found, broken, seeds), agreed, broken
     whole = RECIPES[given.name]
     if whole.goal is not None and recipe.goal is None:
         result.notes.append(f"the goal of {whole.goal:.0%} is that of the recipe as it stands, and was not asked for")
