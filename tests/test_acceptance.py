@@ -9,6 +9,31 @@ from torchstone.conformance.training import acceptance
 from torchstone.conformance.training.acceptance import MISSED, equivalence, needed
 
 
+@pytest.mark.parametrize(
+    ("flips", "outcome"),
+    [
+        ([(46, 49)], "pass"),
+        ([(408, 216)], "inconclusive"),  # one run, in which all may have one cause
+        ([(500, 216), (300, 410)], "inconclusive"),
+        ([(408, 216), (200, 420), (350, 150)], "inconclusive"),  # the seeds do not agree
+        ([(40, 20), (45, 22), (38, 17), (41, 20), (44, 21)], "fail"),
+        ([(0, 30)] * 3, "fail"),
+        ([(0, 0)] * 3, "pass"),
+    ],
+)
+def test_images_are_lost_together_where_the_seeds_do_not_agree(flips, outcome):
+    assert acceptance.division(flips)[0] == outcome
+
+
+def test_equal_stacks_whose_images_go_together_are_seldom_accused():
+    """One run in which one model or the other is the better by a hundred images, by chance: no coin explains that."""
+    random = np.random.default_rng(0)
+    runs = [[(200 + int(d), 200 - int(d)) for d in random.normal(0, 50, size=5)] for _ in range(2000)]
+    outcomes = [acceptance.division(run)[0] for run in runs]
+    assert outcomes.count("inconclusive") > 500  # where the coin alone would have accused
+    assert outcomes.count("fail") <= 2000 * acceptance.ALIKE * 1.6
+
+
 def test_mcnemar_is_the_binomial_test():
     assert acceptance.mcnemar(0, 0) == 1
     assert acceptance.mcnemar(5, 5) == 1

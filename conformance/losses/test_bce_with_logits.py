@@ -213,11 +213,12 @@ def test_bce_with_logits_10_gradient(play, program):
     assert play.agree(both(program), "grad input", lambda: u * ((1 - y) * x.sigmoid() - p * y * (-x).sigmoid()))
 
 
-@given(some.DTYPES)
-def test_bce_with_logits_10_gradient_of_a_yes_that_is_right(play, dtype):
-    program = _opposite(table(dtype, NO, (0.0,), "bce_with_logits"))
+@given(some.DTYPES, some.REDUCTIONS)
+def test_bce_with_logits_10_gradient_of_a_yes_that_is_right(play, dtype, reduction):
+    program = _opposite(table(dtype, NO, (0.0,), "bce_with_logits")).with_options(reduction=reduction)
+    count = len(NO) if reduction == "mean" else 1
 
-    assert play.agree(program, "grad input", lambda: -(-program.exact("input")).sigmoid())
+    assert play.agree(program, "grad input", lambda: -(-program.exact("input")).sigmoid() / count)
 
 
 @given(some.DTYPES)
