@@ -532,6 +532,20 @@ def test_what_is_finished_is_not_run_again(tiny, tmp_path, monkeypatch):
     assert played == [0, 0, 0]
 
 
+def test_a_line_of_the_matrix_says_what_is_declared_and_what_cannot_be_told(tiny):
+    result = run.train(SMALL, lambda: Made(ReferenceTrainer))
+
+    def outcome(**changes):
+        some = [replace(each, **changes) if each.stack == "backend" else each for each in result.agreements]
+        return matrix.rows([replace(result, agreements=some)])[0][-2:]
+
+    worst = f"{max(each.worst for each in result.agreements if each.stack == 'backend'):.2g}"
+    assert outcome() == (worst, "accepted")
+    assert outcome(outcome="known", worst=1e9) == ("0", "accepted, with a declared deviation")
+    assert outcome(outcome="inconclusive") == (worst, "inconclusive")
+    assert outcome(outcome="fail", worst=7.0) == ("7", "not accepted")
+
+
 def test_every_optimizer_with_every_scheduler(tiny, tmp_path):
     pairs = matrix.recipes(SMALL, ["sgd", "Adam"], {"lr": 0.05}, ["step", "exponential"], {"gamma": 0.5}, True)
     results = [run.train(each, lambda: Made(ReferenceTrainer)) for each in pairs.values()]

@@ -11,9 +11,10 @@ from torchstone.conformance.report.text import markdown
 from torchstone.conformance.results import replace
 from torchstone.conformance.training import recipe as parts
 from torchstone.conformance.training import summary
+from torchstone.conformance.training.lockstep import Agreement
 from torchstone.conformance.training.recipe import Recipe
 from torchstone.conformance.training.result import Result
-from torchstone.conformance.training.units import STACKS
+from torchstone.conformance.training.units import BACKEND, STACKS
 
 COLUMNS = ("optimizer", "scheduler", *(f"accuracy, {stack}" for stack in STACKS), "worst error / budget", "outcome")
 
@@ -64,11 +65,22 @@ def rows(results: Sequence[Result]) -> list[tuple[str, ...]]:
             result.recipe.optimizer.component,
             result.recipe.scheduler.component if result.recipe.scheduler else "-",
             *(f"{mean(found):.2%}" if (found := result.final(stack, "accuracy")) else "-" for stack in STACKS),
-            f"{max((each.worst for each in result.agreements if each.stack == 'backend'), default=0.0):.2g}",
-            "accepted" if result.passed else "not accepted",
+            f"{max((each.worst for each in result.agreements if _judged(each)), default=0.0):.2g}",
+            _outcome(result),
         )
         for result in results
     ]
+
+
+def _judged(each: Agreement) -> bool:
+    return each.stack == BACKEND and each.outcome != "known"
+
+
+def _outcome(result: Result) -> str:
+    found = {check.outcome for check in result.checks}
+    if result.passed:
+        return "accepted, with a declared deviation" if "known" in found else "accepted"
+    return "not accepted" if found & {"fail", "error"} else "inconclusive"
 
 
 def write(results: Sequence[Result], out: Path) -> None:
