@@ -88,15 +88,6 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def unplain(value: Any) -> Any:
-    """What `plain` was given, with lists for tuples."""
-    if isinstance(value, dict):
-        return {name: unplain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [unplain(item) for item in value]
-    return float(value) if value in ("nan", "inf", "-inf") else value
-
-
 def records(clause: str, stem: str, player: "Player", seconds: float, explained: bool = True) -> list[Record]:
     """The records of one test, from its ledger; `explained`: with what the backend is asked for once more."""
     from torchstone.conformance.failure import script

@@ -26,7 +26,6 @@ def test_ema_1_keeps_a_part_and_takes_a_part(play, program):
 
 @given(LONG)
 def test_ema_2_older_models_count_less_and_less(play, program):
-    assume(models(program))
     d, k = program.options.get("decay", 0.999), len(models(program))
     shares = [d ** (k - 1), *((1 - d) * d ** (k - j) for j in range(2, k + 1))]
     for i in range(len(program.params)):

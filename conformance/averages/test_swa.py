@@ -30,7 +30,6 @@ def test_swa_1_moves_by_a_part_of_the_difference(play, program):
 
 @given(LONG)
 def test_swa_2_is_the_mean_of_the_models(play, program):
-    assume(models(program))
     for i in range(len(program.params)):
         values = of_parameter(program, i)
 

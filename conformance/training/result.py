@@ -12,6 +12,7 @@ import torch
 
 import torchstone
 from torchstone.conformance import results
+from torchstone.conformance.program import from_json
 from torchstone.conformance.training import acceptance, plot, summary
 from torchstone.conformance.training.acceptance import Check
 from torchstone.conformance.training.lockstep import Agreement
@@ -164,7 +165,7 @@ class Result:
         about = json.loads(json.dumps(self.about))
         if about != {name: told.get(name) for name in about} or any(c["outcome"] == "error" for c in told["checks"]):
             return False
-        stacks, steps = results.unplain((told["stacks"], told["steps"]))
+        stacks, steps = from_json([told["stacks"], told["steps"]])
         self.curves = {stack: [Curve(**curve) for curve in curves] for stack, curves in stacks.items()}
         self.agreements, self.notes = [Agreement(**each) for each in steps], told["notes"]
         return True
