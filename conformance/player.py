@@ -4,6 +4,7 @@ import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import perf_counter
 from typing import Any, NoReturn
 
@@ -16,7 +17,8 @@ from torchstone.conformance import oracle
 from torchstone.conformance.backend import Backend, Broken, Unsupported
 from torchstone.conformance.judge import KNOWN, RUNS, Judge, Verdict
 from torchstone.conformance.known import Deviation, covered
-from torchstone.conformance.program import Program, stems
+from torchstone.conformance.program import GradientProgram, LossProgram, Program, stems
+from torchstone.conformance.report.course import course
 from torchstone.conformance.trace import Trace
 from torchstone.conformance.variants import Variant
 
@@ -50,7 +52,7 @@ class Player:
         self,
         backend: Backend,
         known: Sequence[Deviation] = (),
-        replayed: dict[int, str] | None = None,
+        replays: "dict[int, Replay] | None" = None,
         reference: Any = oracle,
         dialect: Variant | None = None,
         hopeless: set[str] | None = None,
@@ -58,13 +60,13 @@ class Player:
         self.backend = backend
         self.dialect = dialect  # what the backend says it is, where that breaks the clause of the test
         self.known = known
-        self.replayed = {} if replayed is None else replayed  # outcomes of the stored programs, by their identity
+        self.replays = {} if replays is None else replays  # of the stored programs, by their identity
         self.hopeless = set() if hopeless is None else hopeless  # why whole tests were unsupported
         self.judge = Judge(reference)
         self.ledger = Ledger()
         self.program: Program | None = None  # what was played last
         self.verdict: Verdict | None = None  # what was judged last
-        self.example: list[Program] = []  # all that was played since the test began with this example
+        self.example: list[tuple[Program, Trace | None]] = []  # what was played since the test began with this example
 
     def __call__(self, program: Program) -> Trace:
         """The backend's trace. A program that it does not support is dropped and counted; a crash fails the test."""
@@ -98,7 +100,7 @@ class Player:
 
     def exact(self, program: Program, *dtype: torch.dtype | None) -> Trace:
         """What the backend is held to, computed in float64 or in another dtype (`oracle.play`)."""
-        trace: Trace = self.judge.reference.play(program, *dtype)
+        trace: Trace = self.judge.reference.play(program, *dtype) if dtype else self.judge.budget(program).trace
         return trace
 
     def refuses(self, program: Program, after: int = 0) -> Verdict:
@@ -107,7 +109,11 @@ class Player:
 
     def _play(self, program: Program) -> Trace:
         self.program, self.verdict = program, None
-        self.example.append(program)
+        # A test that says several things of one program asks for its trace each time.
+        before = next((trace for played, trace in self.example if played is program), None)
+        if before is not None:
+            return before
+        self.example.append((program, None))
         counts = self.ledger.counts[program.dtype]
         start = perf_counter()
         try:
@@ -125,6 +131,7 @@ class Player:
         if not isinstance(trace, Trace) or not trace.entries:
             self._broken(program, f"play must return a Trace with entries, got {type(trace).__name__}")
         counts["programs"] += 1
+        self.example[-1] = program, trace
         return trace
 
     def _pointless(self, reason: str, unsupported: int) -> bool:
@@ -166,7 +173,7 @@ class Player:
             self.ledger.counts[verdict.program.dtype]["known"] += 1
             return False
         self.ledger.failures[verdict.program.dtype] = verdict
-        self.ledger.involved[verdict.program.dtype] = stems(self.example)
+        self.ledger.involved[verdict.program.dtype] = stems([program for program, _ in self.example])
         return True
 
     def begin(self) -> None:
@@ -182,12 +189,10 @@ class Player:
     def _runs(self, program: Program) -> int:
         return KNOWN if self._covered(program) else RUNS
 
-    def replay(self, deviation: Deviation) -> str:
-        """The outcome of a stored program, which is played once however many clauses the deviation shows in."""
+    def replay(self, deviation: Deviation) -> "Replay":
+        """What becomes of a stored program, which is played once however many clauses the deviation shows in."""
         program = deviation.program
-        if id(program) not in self.replayed:
-            self.replayed[id(program)] = self.verdict_on(program).outcome
-        return self.replayed[id(program)]
+        return self.replays.setdefault(id(program), Replay(self, program))
 
     def verdict_on(self, program: Program) -> Verdict:
         """The verdict on one program outside of a test: whether the reference agrees."""
@@ -197,6 +202,32 @@ class Player:
             return Verdict("unsupported", program, rule=str(reason))
         except Exception as error:
             return Verdict("error", program, rule=broken_rule(error))
+
+    def course(self, program: Program, at: tuple[int, str, tuple[int, ...]] | None = None) -> Any:
+        """How the number that is wrong went on from event to event, where the program has events that the backend
+        plays."""
+        if isinstance(program, LossProgram | GradientProgram):
+            return None
+        try:
+            trace = self.backend.play(program)
+        except Exception:  # the record says so already
+            return None
+        return course(self.judge.budget(program), trace, at[1:] if at else None)
+
+
+class Replay:
+    """What becomes of one stored program, found out where it is asked for."""
+
+    def __init__(self, player: Player, program: Program) -> None:
+        self.player, self.program = player, program
+
+    @cached_property
+    def outcome(self) -> str:
+        return self.player.verdict_on(self.program).outcome
+
+    @cached_property
+    def course(self) -> Any:
+        return self.player.course(self.program)
 
 
 def broken_rule(error: Exception) -> str:

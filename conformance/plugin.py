@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pytest
 
-PROFILES = {"smoke": 4, "quick": 12, "standard": 80, "thorough": 1000}  # programs a test
+PROFILES = {"smoke": 4, "quick": 12, "standard": 60, "thorough": 1000}  # programs a test
 
 
 def pytest_addoption(parser: "pytest.Parser") -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:  # torch is imported only where a run needs it: the command re
     from torchstone.conformance.backend import Backend
     from torchstone.conformance.judge import Verdict
     from torchstone.conformance.player import Player
-    from torchstone.conformance.program import Program
 
 OUTCOMES = ("pass", "fail", "error", "known", "fixed", "inconclusive", "vacuous", "unsupported", "blocked")
 BAD = ("fail", "error", "fixed")
@@ -104,8 +103,8 @@ def records(clause: str, stem: str, player: "Player", seconds: float, explained:
         "judge": judge.judge_seconds,
     }
     again = [(known, player.replay(known)) for known in player.known]
-    held = {known.program.dtype: known for known, outcome in again if outcome in BAD}
-    gone = {known.program.dtype: known for known, outcome in again if outcome in ("pass", "inconclusive")}
+    held = {known.program.dtype: known for known, replay in again if replay.outcome in BAD}
+    gone = {known.program.dtype: known for known, replay in again if replay.outcome in ("pass", "inconclusive")}
     judged = any(counts["judged"] for counts in ledger.counts.values())
     played = sum(counts["programs"] for counts in ledger.counts.values())
     found = []
@@ -133,29 +132,15 @@ def records(clause: str, stem: str, player: "Player", seconds: float, explained:
             record.program = to_json(verdict.program)
             if explained:
                 record.script = script(player.backend, verdict, clause)
-                record.course = _course(player, verdict.program, verdict.at)
+                record.course = player.course(verdict.program, verdict.at)
         elif record.outcome in ("known", "fixed"):
             deviation = held.get(dtype) or gone.get(dtype) or player.known[0]
             record.reason, record.program = deviation.reason, to_json(deviation.program)
-            record.course = _course(player, deviation.program) if explained else None
+            record.course = player.replay(deviation).course if explained else None
         elif record.outcome == "unsupported":
             record.reason = next(iter(sorted(ledger.reasons)), "")
         found.append(record)
     return found
-
-
-def _course(player: "Player", program: "Program", at: "tuple[int, str, tuple[int, ...]] | None" = None) -> Any:
-    """How the number that is wrong went on from event to event, where the program has events that the backend plays."""
-    from torchstone.conformance.program import GradientProgram, LossProgram
-    from torchstone.conformance.report.course import course
-
-    if isinstance(program, LossProgram | GradientProgram):
-        return None
-    try:
-        trace = player.backend.play(program)
-    except Exception:  # the record says so already
-        return None
-    return course(player.judge.budget(program), trace, at[1:] if at else None)
 
 
 def _outcome(counts: Counter[str], verdict: "Verdict | None", held: bool, gone: bool) -> str:

@@ -20,7 +20,7 @@ from hypothesis.errors import Unsatisfiable, UnsatisfiedAssumption
 from torchstone.conformance import backend as backends
 from torchstone.conformance import diagnosis, failure, known, oracle, results, variants
 from torchstone.conformance.clauses import GENERAL, KINDS, clause_of_test, component, components, pages, unmatched
-from torchstone.conformance.player import Player
+from torchstone.conformance.player import Player, Replay
 from torchstone.conformance.plugin import PROFILES
 
 ABOUT = {stem: kind for kind, stem in GENERAL.items()} | {
@@ -65,7 +65,7 @@ class Session:
         self.label = f"{name} {getattr(self.backend, 'version', '')}" + (f" on {device}" if device else "")
         self.copy = ExitStack()  # within it there is what the backend is compared with
         self.dialects, self.reference = self.declared()
-        self.replayed: dict[int, str] = {}
+        self.replays: dict[int, Replay] = {}
         self.hopeless: set[str] = set()
         self.records: list[results.Record] = []
         self.problems: list[str] = []
@@ -125,6 +125,7 @@ class Session:
 
     def pytest_collection_finish(self) -> None:
         gc.freeze()  # what was imported stays until the end: going through it again and again would cost seconds
+        gc.set_threshold(100_000, 50, 100)  # a program makes thousands of objects, and hardly one that is in a cycle
 
     # How a test is played.
 
@@ -189,7 +190,7 @@ class Session:
             known = [each for each in self.known if (each.clause, each.component) == about]
             dialect = self.dialects.get(about[1])
             dialect = dialect if dialect and about[0] in (*dialect.breaks, EXAMPLES) else None
-            node.stash[PLAYER] = Player(self.backend, known, self.replayed, self.reference, dialect, self.hopeless)
+            node.stash[PLAYER] = Player(self.backend, known, self.replays, self.reference, dialect, self.hopeless)
 
     # What is recorded.
 

@@ -102,7 +102,9 @@ def flat(tensors: Sequence[Tensor]) -> NDArray[np.float64]:
 
 def same(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors are the same numbers, NaN where the other is NaN."""
-    return one.shape == other.shape and bool(((one == other) | ((one != one) & (other != other))).all())
+    # Nearly always one operation says so, in place of six.
+    alike = one.shape == other.shape
+    return alike and (torch.equal(one, other) or bool(((one == other) | ((one != one) & (other != other))).all()))
 
 
 def to_json(trace: Trace) -> Any:

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from torchstone.conformance.backend import Unsupported
 from torchstone.conformance.backends import reference
+from torchstone.conformance.known import Deviation
 from torchstone.conformance.player import FEW, PATIENCE, Player
 from torchstone.conformance.program import LossProgram, TensorData
 
@@ -32,6 +33,10 @@ class Picky:
         if reason:
             raise Unsupported(reason)
         return reference.make().play(given)
+
+
+def willing():
+    return Picky(lambda asked: "")
 
 
 def played(backend, hopeless):
@@ -71,3 +76,31 @@ def test_programs_are_unsupported_for_several_reasons_and_none_is_remembered():
 def test_a_few_programs_that_can_be_played_are_played_whatever_was_unsupported_before():
     backend, hopeless = Picky(lambda asked: "not those" if asked % FEW else ""), {"not those"}
     assert played(backend, hopeless) == "passed"
+
+
+def test_one_example_plays_a_program_once_and_the_next_example_plays_it_again():
+    backend, one = willing(), program(1)
+    player = Player(backend)
+    for example in (1, 2):
+        player.begin()
+        assert player(one) is player(one)
+        assert player.agree(one, "value", lambda trace: trace.value, one)
+        assert backend.asked == example
+    assert sum(counts["programs"] for counts in player.ledger.counts.values()) == 2
+
+
+def test_a_program_that_is_made_anew_is_played_anew():
+    backend = willing()
+    player = Player(backend)
+    assert player(program(1)) is not player(program(1))
+    assert backend.asked == 2
+
+
+def test_a_stored_program_is_played_once_for_all_clauses_that_its_deviation_shows_in():
+    backend, replays, stored = willing(), {}, program(1)
+    outcomes = [
+        Player(backend, replays=replays).replay(Deviation(clause, "mse", "", stored)).outcome
+        for clause in ("mse.1", "loss.2")
+    ]
+    assert outcomes == ["pass", "pass"]
+    assert backend.asked == 1

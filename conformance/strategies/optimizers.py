@@ -29,10 +29,10 @@ from torchstone.conformance.strategies.values import (
     LEARNING_RATES,
     RANGES,
     TENSOR_RATES,
+    Dice,
     Draw,
     OptionStrategies,
     P,
-    T,
     _bytes,
     as_tensor,
     decimals,
@@ -142,22 +142,7 @@ ADAM_OPTIONS: OptionStrategies = {
 }
 
 
-DICE = st.binary(min_size=64, max_size=64)
-
-
 ELEMENTS = 1000  # from here on the numbers of a program repeat
-
-
-class Dice:
-    """Small choices from bytes drawn at once, which is much faster than a draw for each. Zeros choose the first."""
-
-    def __init__(self, draw: Draw) -> None:
-        self.bytes: bytes = draw(DICE)
-        self.position = 0
-
-    def choose(self, choices: Sequence[T]) -> T:
-        self.position += 1
-        return choices[self.bytes[self.position % len(self.bytes)] % len(choices)]
 
 
 @st.composite

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -24,9 +25,9 @@ from torchstone.conformance.program import (
 )
 from torchstone.conformance.strategies.components import programs_of
 from torchstone.conformance.strategies.values import (
-    BOOLEANS,
     DTYPES,
     LEARNING_RATES,
+    Dice,
     Draw,
     OptionStrategies,
     decimals,
@@ -58,15 +59,15 @@ def schedule_programs(
 
     `each` has the options that may list one number a group. `metrics` draws what each step is given.
     """
-    chosen = options(draw)
-    base_lrs = tuple(draw(LEARNING_RATES) for _ in range(draw(st.sampled_from([1, 2, 3]))))
+    chosen, dice = options(draw), Dice(draw)
+    base_lrs = tuple(draw(LEARNING_RATES) for _ in range(dice.choose((1, 2, 3))))
     for name, one in (each or {}).items():
-        if draw(BOOLEANS):
+        if dice.choose((False, True, True)):
             chosen[name] = tuple(draw(one) for _ in base_lrs)
-    count = draw(st.sampled_from(list(steps)))
+    count = dice.choose(steps)
     events: list[Event] = [ScheduleStep(metric) for metric in (metrics(draw, count) if metrics else [None] * count)]
-    if draw(st.sampled_from([False, False, True])):
-        events.insert(draw(st.integers(0, count)), SaveAndReload())
+    if dice.choose((False, False, True)):
+        events.insert(dice.choose(range(count + 1)), SaveAndReload())
     return ScheduleProgram(component, chosen, base_lrs, None, tuple(events))
 
 
@@ -171,6 +172,11 @@ SETTABLE: Mapping[str, OptionStrategies] = {
 }
 
 
+@cache
+def _some(kinds: tuple[str, ...]) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(kinds), min_size=1, max_size=12)
+
+
 @st.composite
 def training_programs(
     draw: Draw,
@@ -185,8 +191,9 @@ def training_programs(
     drawn = [draw(programs) for programs in schedules]
     none = None if hasattr(rule("schedulers", drawn[0].component), "rate") else 1.0
     metrics = [event.metric for event in drawn[0].events if isinstance(event, ScheduleStep)] or [none]
-    component, dtype = draw(st.sampled_from(["sgd", "adam"])), draw(dtypes)
-    shapes = [(draw(st.sampled_from([1, 2, 3])),) for _ in drawn[0].base_lrs]
+    dtype, dice = draw(dtypes), Dice(draw)
+    component = dice.choose(("sgd", "adam"))
+    shapes = [(dice.choose((1, 2, 3)),) for _ in drawn[0].base_lrs]
 
     def grads() -> tuple[TensorData, ...]:
         return tuple(tensor(draw, dtype, shape, "near", layouts=False) for shape in shapes)
@@ -197,18 +204,18 @@ def training_programs(
     )
     events: list[Event] = []
     taken = 0
-    for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=12)):
+    for kind in draw(_some(tuple(kinds))):
         match kind:
             case "schedule":
-                index = draw(st.integers(0, len(drawn) - 1)) if len(drawn) > 1 else 0
+                index = dice.choose(range(len(drawn)))
                 events.append(ScheduleStep(metrics[taken % len(metrics)] if index == 0 else None, index))
                 taken += index == 0
             case "reload":
-                events.append(SaveAndReload(draw(st.sampled_from(["all", "optimizer", "schedulers"]))))
+                events.append(SaveAndReload(dice.choose(("all", "optimizer", "schedulers"))))
             case "set":
-                name = draw(st.sampled_from(sorted(SETTABLE[component])))
+                name = dice.choose(sorted(SETTABLE[component]))
                 value = draw(SETTABLE[component][name])
-                events.append(SetOption(draw(st.integers(0, len(groups) - 1)), name, value))
+                events.append(SetOption(dice.choose(range(len(groups))), name, value))
             case _:
                 events.append(Step(grads()))
     chosen = tuple(Schedule(program.component, program.options) for program in drawn)
