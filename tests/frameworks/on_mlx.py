@@ -37,7 +37,7 @@ def outcomes(recipe, backend):
 
 
 def scheduled(name):
-    return replace(SMALL, scheduler=scheduler(name, {}, SMALL.epochs, 0.2) if name else None)
+    return replace(SMALL, scheduler=scheduler(name, {}, SMALL.epochs, SMALL.optimizer) if name else None)
 
 
 @pytest.mark.parametrize("name", ["", "cosine_annealing", "exponential", "linear", "step"])
