@@ -34,8 +34,8 @@ Vector = NDArray[np.float64]
 SAFETY = 4.0
 FLOOR = 2.0
 RUNS = 24
-FEW, FAR = 12, 100.0  # runs after which an error so many times its budget is called wrong without the others
 KNOWN = 4  # runs for a program that a declared deviation covers: that it differs accuses nobody
+FAR = 100.0  # after half of the runs an error so many times its budget is called wrong without the others
 
 
 @dataclass
@@ -324,7 +324,7 @@ def _compare(outputs: list[Tensor], expected: Vector, spreads: list[tuple[Spread
         runs = min(spread.runs for spread, _ in spreads)  # a budget that was asked for before has more than a new law
         if (passed | ~settled).all() or runs >= most:
             break
-        if runs >= FEW and (settled & finite & (error > FAR * allowed)).any():
+        if runs >= most // 2 and (settled & finite & (error > FAR * allowed)).any():
             break
         for spread, _ in spreads:
             if spread.runs == runs:

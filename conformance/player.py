@@ -194,10 +194,10 @@ class Player:
         program = deviation.program
         return self.replays.setdefault(id(program), Replay(self, program))
 
-    def verdict_on(self, program: Program) -> Verdict:
+    def verdict_on(self, program: Program, runs: int = RUNS) -> Verdict:
         """The verdict on one program outside of a test: whether the reference agrees."""
         try:
-            return self.judge.conforms(program, self.backend.play(program))
+            return self.judge.conforms(program, self.backend.play(program), runs)
         except Unsupported as reason:
             return Verdict("unsupported", program, rule=str(reason))
         except Exception as error:
@@ -223,7 +223,7 @@ class Replay:
 
     @cached_property
     def outcome(self) -> str:
-        return self.player.verdict_on(self.program).outcome
+        return self.player.verdict_on(self.program, KNOWN).outcome
 
     @cached_property
     def course(self) -> Any:

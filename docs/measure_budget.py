@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from torchstone.conformance.backend import Unsupported, load
 from torchstone.conformance.clauses import components
-from torchstone.conformance.judge import FAR, FEW, FLOOR, RUNS, SAFETY, Judge, Verdict
+from torchstone.conformance.judge import FAR, FLOOR, RUNS, SAFETY, Judge, Verdict
 from torchstone.conformance.known import covered, declared
 from torchstone.conformance.strategies import programs_of
 from torchstone.conformance.trace import Entry, Trace
@@ -128,8 +128,8 @@ def report(parts: list[dict[str, Any]]) -> str:
         "",
         f"`python docs/measure_budget.py` wrote this page: {total:,} programs of {len(parts)} components on torch "
         f"{version('torch')}, judged",
-        f"with a safety factor of {SAFETY:g}, a floor of {FLOOR:g} ulp and {RUNS} runs, or {FEW} for an error of more "
-        f"than {FAR:g} budgets.",
+        f"with a safety factor of {SAFETY:g}, a floor of {FLOOR:g} ulp and {RUNS} runs, or {RUNS // 2} for an error of "
+        f"more than {FAR:g} budgets.",
         "The model is [accuracy](../spec/accuracy.md).",
         "",
         "## Does it accuse correct code?",
@@ -146,7 +146,7 @@ def report(parts: list[dict[str, Any]]) -> str:
         failed = row["fail"] + row["error"]
         told = f"{failed} | {row['known']} | {row['inconclusive']}"
         lines.append(f"| {dtype} | {len(values) + failed + row['known']:,} | {told} | {quantiles} |")
-    shares = [(n, sum(count for k, count in runs.items() if k >= n) / total) for n in (1, 2, 5, FEW, RUNS)]
+    shares = [(n, sum(count for k, count in runs.items() if k >= n) / total) for n in (1, 2, 5, RUNS // 2, RUNS)]
     lines += [
         "",
         "Rounded runs that were needed: none for "

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torchstone.conformance import oracle
 from torchstone.conformance import strategies as some
 from torchstone.conformance.clauses import components
-from torchstone.conformance.judge import FEW, FLOOR, RUNS, Budget, Judge, Law
+from torchstone.conformance.judge import FLOOR, KNOWN, RUNS, Budget, Judge, Law
 from torchstone.conformance.program import (
     Group,
     LossProgram,
@@ -88,10 +88,19 @@ def test_a_failure_is_said_only_after_all_runs_and_names_the_element():
     )
     judge = Judge()
     verdict = judge.conforms(program, wrong)
-    assert FEW <= judge.budget(program).runs <= RUNS
+    assert RUNS // 2 <= judge.budget(program).runs <= RUNS
     assert verdict.place == "param 0[2] after event 1"
     assert verdict.actual == pytest.approx(verdict.expected + 0.1)
     assert verdict.budget < 1e-6
+
+
+def test_an_error_of_many_budgets_is_said_after_half_of_the_runs():
+    program = adam("float32", steps=2)
+    wrong = changed(oracle.play(program, dtype=None), "param 0", lambda p: p + 0.1)
+    for most in (KNOWN, RUNS):
+        judge = Judge()
+        assert not judge.conforms(program, wrong, most)
+        assert judge.budget(program).runs == most // 2
 
 
 def test_what_is_right_to_two_ulp_costs_no_run():
