@@ -6,7 +6,6 @@ A *case* is a backend for one component: a mutant, which must be noticed, or a c
 import functools
 import importlib
 import json
-import signal
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -26,6 +25,7 @@ from torchstone.conformance import known, oracle, results, variants
 from torchstone.conformance.backends.torch_like import TorchLike
 from torchstone.conformance.clauses import clauses, component, pages
 from torchstone.conformance.detection import RIGHT, WRITTEN
+from torchstone.conformance.patience import patience
 from torchstone.conformance.player import Player
 from torchstone.conformance.program import Program
 from torchstone.conformance.session import PLAYER, Session, clause_of, component_of
@@ -44,9 +44,7 @@ SHARED = {  # the files of the reference that belong to no component, and compon
     "average": ("average.py", ("swa",)),
     "accuracy": ("precision.py", ("adafactor", "cosine_annealing")),
 }
-PATIENCE = 5  # seconds of the processor for one program of one test: what takes longer hangs
 KEPT = 100_000  # traces of the reference, a few kilobytes each
-WAITING = 12  # times as long by the clock, for a program that sleeps, or a machine that does other work beside it
 
 
 @dataclass(frozen=True)
@@ -143,10 +141,6 @@ def witnesses(component: str) -> tuple[str, ...]:
     return SHARED[component][1] if component in SHARED else (component,)
 
 
-class Hang(Exception):
-    """A program took longer than anything honest does."""
-
-
 class Remembering:
     """The reference, which keeps what it has played: every variant of a component is asked the same programs."""
 
@@ -186,8 +180,6 @@ class Audit(Session):
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         option = self.config.getoption
         part, parts = map(int, option("--torchstone-audit").split("/"))
-        for alarm in (signal.SIGPROF, signal.SIGALRM):
-            signal.signal(alarm, _hang)
         importlib.import_module("torch._dynamo")  # torch does so in a first step, and to break off there leaves half
         tests: dict[str, list[Any]] = {}
         for item in session.items:
@@ -277,15 +269,7 @@ class Audit(Session):
         the failing program again to show it."""
         failed: list[BaseException] = []
 
-        @functools.wraps(inner)
-        def ended(*args: Any, **kwargs: Any) -> None:
-            _wait(PATIENCE)
-            try:
-                inner(*args, **kwargs)
-            finally:
-                _wait(0)
-
-        judged = super()._judged(ended, player)
+        judged = super()._judged(patience()(inner), player)
 
         @functools.wraps(inner)
         def once(*args: Any, **kwargs: Any) -> None:
@@ -307,13 +291,3 @@ class Audit(Session):
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """There are no results of a run to write."""
-
-
-def _wait(seconds: float) -> None:
-    """Say so again and again, for a test may play on."""
-    signal.setitimer(signal.ITIMER_PROF, seconds, seconds)
-    signal.setitimer(signal.ITIMER_REAL, seconds * WAITING, seconds * WAITING)
-
-
-def _hang(*_: Any) -> None:
-    raise Hang("it took longer than anything honest does")

@@ -251,11 +251,13 @@ class Session:
         if self.progress:
             self.progress.close()
         diagnosis.blame(self.records)
-        diagnosis.diagnose(self.backend, sorted(self.records, key=lambda record: record.order))
         out = self.config.getoption("--torchstone-out")
-        if out:
-            seconds = perf_counter() - self.start
-            results.write(Path(out) / "results.jsonl", self.header(), self.records, self.problems, seconds)
+        try:
+            diagnosis.diagnose(self.backend, sorted(self.records, key=lambda record: record.order))
+        finally:  # a person who does not wait for the diagnosis has the results all the same
+            if out:
+                seconds = perf_counter() - self.start
+                results.write(Path(out) / "results.jsonl", self.header(), self.records, self.problems, seconds)
 
     def pytest_unconfigure(self) -> None:
         self.copy.close()

@@ -1,6 +1,7 @@
 """Diagnosis: what a failing backend does instead is named, a cascade blamed once, and a dialect held to itself."""
 
 import dataclasses
+import time
 
 import pytest
 
@@ -8,6 +9,7 @@ from tests.test_command import torchstone
 from torchstone.conformance import diagnosis, results, variants
 from torchstone.conformance.backends import reference
 from torchstone.conformance.clauses import component
+from torchstone.conformance.patience import Hang, patience
 from torchstone.conformance.program import Schedule, ScheduleProgram, stems, to_json
 from torchstone.conformance.results import Record
 from torchstone.conformance.variants import operators
@@ -51,6 +53,33 @@ class Odd:
         last = trace.entries[-1]
         tensors = {name: -tensor - 1 for name, tensor in last.tensors.items()}
         return dataclasses.replace(trace, entries=(*trace.entries[:-1], dataclasses.replace(last, tensors=tensors)))
+
+
+class Endless:
+    """What a mistake in a loop can do."""
+
+    def play(self, program):
+        while True:
+            pass
+
+
+def test_a_variant_that_does_not_come_to_an_end_is_given_up():
+    program = diagnosis._drawn("huber")[0]
+    assert not diagnosis._same(Endless(), program, reference.make().play(program))
+
+
+@pytest.mark.parametrize("wait", [lambda: None, lambda: time.sleep(0.01)])
+def test_patience_ends_by_the_processor_and_by_the_clock(wait):
+    def endless():
+        with patience(0.05):
+            while True:
+                wait()
+
+    with pytest.raises(Hang):
+        endless()
+    with patience(0.05):
+        pass
+    time.sleep(0.7)  # nothing comes after it
 
 
 def test_what_nothing_known_does_is_said_to_be_so():

@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from torchstone.conformance import oracle
 from torchstone.conformance import strategies as some
+from torchstone.conformance.backends import torch as torch_backend
 from torchstone.conformance.clauses import components
-from torchstone.conformance.judge import FLOOR, KNOWN, RUNS, Budget, Judge, Law
+from torchstone.conformance.judge import FLOOR, KNOWN, MORE, RUNS, Budget, Judge, Law
 from torchstone.conformance.program import (
+    Function,
     Group,
     LossProgram,
+    Minimize,
     OptimizerProgram,
     ScheduleProgram,
     ScheduleStep,
@@ -101,6 +104,22 @@ def test_an_error_of_many_budgets_is_said_after_half_of_the_runs():
         judge = Judge()
         assert not judge.conforms(program, wrong, most)
         assert judge.budget(program).runs == most // 2
+
+
+def searching():
+    """A line search without a limit on a straight line, where rounding decides how far each length goes on."""
+    straight = Minimize(Function("linear", (0.5,)))
+    options = {"lr": 1.0, "max_iter": 8, "max_eval": None, "tolerance_grad": 0.0, "tolerance_change": 0.0}
+    start = Group((some.rounded("float32", (3,), (5.6, 0.0, -8.2)),))
+    return OptimizerProgram("lbfgs", {**options, "line_search_fn": "strong_wolfe"}, (start,), (straight,))
+
+
+def test_what_rounding_moves_by_more_than_itself_is_called_wrong_after_more_runs():
+    program, judge = searching(), Judge()
+    assert judge.conforms(program, torch_backend.make().play(program))
+    assert RUNS < judge.budget(program).runs <= MORE * RUNS
+    wrong = changed(oracle.play(program, dtype=None), "param 0", lambda param: param * 1e6)
+    assert Judge().conforms(program, wrong).outcome == "fail"
 
 
 def test_what_is_right_to_two_ulp_costs_no_run():

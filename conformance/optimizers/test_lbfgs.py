@@ -260,6 +260,7 @@ def test_lbfgs_11_many_iterations_are_many_steps_of_one(play, program):
 @given(
     problems(
         some.using(plain, lr=FIRST_LENGTHS, max_iter=MORE, max_eval=None, line_search_fn="strong_wolfe"),
+        CONVEX,
         dtypes=some.WIDE_DTYPES,
         steps=(1, 2),
     )
