@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from torchstone.conformance.backend import Unsupported, load
 from torchstone.conformance.clauses import components
-from torchstone.conformance.judge import FAR, FLOOR, RUNS, SAFETY, Judge, Verdict
+from torchstone.conformance.judge import FAR, FLOOR, MORE, RUNS, SAFETY, Judge, Verdict
 from torchstone.conformance.known import covered, declared
 from torchstone.conformance.strategies import programs_of
 from torchstone.conformance.trace import Entry, Trace
@@ -128,8 +128,8 @@ def report(parts: list[dict[str, Any]]) -> str:
         "",
         f"`python docs/measure_budget.py` wrote this page: {total:,} programs of {len(parts)} components on torch "
         f"{version('torch')}, judged",
-        f"with a safety factor of {SAFETY:g}, a floor of {FLOOR:g} ulp and {RUNS} runs, or {RUNS // 2} for an error of "
-        f"more than {FAR:g} budgets.",
+        f"with a safety factor of {SAFETY:g}, a floor of {FLOOR:g} ulp and {RUNS} runs, {RUNS // 2} for an error of "
+        f"more than {FAR:g} budgets, and {MORE * RUNS} where rounding moves a number by more than itself.",
         "The model is [accuracy](../spec/accuracy.md).",
         "",
         "## Does it accuse correct code?",

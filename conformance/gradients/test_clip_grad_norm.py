@@ -174,9 +174,12 @@ def test_clip_grad_norm_11_gradients_without_elements_count_for_nothing(play, pr
     assert play.agree(more, "norm", lambda plain: plain.norm, program)
 
 
-@given(DEGREES)
-def test_clip_grad_norm_11_nothing_but_gradients_without_elements(play, p):
-    assert play(of([[], []], norm_type=p)).norm == 0
+@given(DEGREES, st.sampled_from([[[]], [[], []]]))
+def test_clip_grad_norm_11_nothing_but_gradients_without_elements(play, p, grads):
+    program = of(grads, norm_type=p)
+
+    assert play(program).norm == 0
+    assert play.conforms(program)
 
 
 @given(PROGRAMS, st.integers(0, 300))

@@ -175,6 +175,13 @@ def of_one(start, *events, **options):
     return OptimizerProgram("lbfgs", options, (Group((some.rounded("float64", (1,), [start]),)),), events)
 
 
+@given(st.sampled_from([0.5, -1.0, 2.0]))
+def test_lbfgs_3_a_gradient_as_large_as_the_tolerance_is_small_enough(play, start):
+    options = {**ENDLESS, "lr": 0.25, "tolerance_grad": 2 * abs(start)}  # the gradient is 2 * start
+
+    assert (play(of_one(start, SQUARE, **options)).param(0) == start).all()
+
+
 @given(st.sampled_from([1.5e-7, 0.9e-7, 1e-7, 1.1e-7]))
 def test_lbfgs_3_the_tolerance_is_a_tenth_of_a_millionth(play, slope):
     assert play.conforms(of_one(slope / 2, SQUARE, max_iter=1, tolerance_change=0.0))

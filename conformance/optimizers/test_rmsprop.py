@@ -128,7 +128,7 @@ def test_rmsprop_7_the_buffer_sums_divided_gradients(play, program):
     assert play.conforms(program)
 
 
-@given(some.changing("rmsprop", every, lr=some.TENSOR_RATES))
+@given(some.changing("rmsprop", some.using(every, momentum=some.MOMENTA), lr=some.TENSOR_RATES))
 def test_rmsprop_8_the_rate_of_this_step_multiplies_the_whole_buffer(play, program):
     assert play.conforms(program)
 

@@ -110,6 +110,14 @@ def test_cosine_annealing_warm_restarts_8_a_given_start_of_a_cycle_has_the_base_
     assert play.agree(program, "lr", some.base(program))
 
 
+@given(PLAIN, st.sampled_from([(3, 5), (10, 3), (2, 3)]))
+def test_cosine_annealing_warm_restarts_8_a_logarithm_does_not_tell_the_cycle(play, program, cycle):
+    times, n = cycle  # log(3**5, 3) and log(10**3, 10) are less than 5 and 3 in float64
+    program = some.having(program, T_0=1, T_mult=times)
+
+    assert play.agree(walked(program, restart(program, n)), "lr", some.base(program))
+
+
 @given(PLAIN, EPOCHS, st.integers(1, 4))
 def test_cosine_annealing_warm_restarts_9_goes_on_from_a_given_t(play, program, epoch, count):
     gone_on, given = walked(program, epoch, *(None,) * count), walked(program, epoch + count)

@@ -124,11 +124,9 @@ def test_swa_lr_8_goes_on_from_where_another_scheduler_left(play, program, befor
     assert play.agree(both, "lr", lambda own: share * goal(program) + (1 - share) * own.lr(after=first), both)
 
 
-@given(PROGRAMS, st.sampled_from(BAD["swa_lr"]), st.booleans())
-def test_swa_lr_9_refuses_rates_that_are_none(play, program, rate, listed):
-    program = some.having(program, swa_lr=rate)
-
-    assert play.refuses(some.bad_in_a_list(program, "swa_lr") if listed else program)
+@given(some.each_bad(PROGRAMS, {"swa_lr": BAD["swa_lr"]}))
+def test_swa_lr_9_refuses_rates_that_are_none(play, programs):
+    assert all(map(play.refuses, programs))
 
 
 @given(PROGRAMS, st.sampled_from(BAD["anneal_epochs"]))

@@ -134,15 +134,16 @@ def programs_with_bad(
 def each_bad(
     programs: st.SearchStrategy[ScheduleProgram], bad: Mapping[str, Sequence[Any]]
 ) -> st.SearchStrategy[tuple[ScheduleProgram, ...]]:
-    """Programs of a scheduler that differ in one option: one for every value that `bad` lists for it."""
+    """Programs of a scheduler that differ in one option: one for every value that `bad` lists for it, and where the
+    option may list a number for each group, one of two groups whose second has this value."""
     values = [(name, value) for name, values in bad.items() for value in values]
-    return programs.map(lambda program: tuple(having(program, **{name: value}) for name, value in values))
 
+    def each(program: ScheduleProgram) -> tuple[ScheduleProgram, ...]:
+        two, lists = with_groups(program, (0, 0)), getattr(rule("schedulers", program.component), "EACH", ())
+        listed = [having(two, **{name: (0.5, value)}) for name, value in values if name in lists]
+        return (*(having(program, **{name: value}) for name, value in values), *listed)
 
-def bad_in_a_list(program: ScheduleProgram, name: str) -> ScheduleProgram:
-    """The same program, where an option's value is that of the last group only, and the others have 0.5."""
-    others = (0.5,) * (len(program.base_lrs) - 1)
-    return having(program, **{name: (*others, option(program, name))})
+    return programs.map(each)
 
 
 # The functions that a program can have: all their values lie between 0 and 1, as a scale should.

@@ -5,7 +5,7 @@ from torchstone.conformance.variants import dialect, mutant
 VARIANTS = (
     dialect(
         "eps_in_squares",
-        "adafactor.6 adafactor.7 adafactor.17",
+        "adafactor.6 adafactor.7 adafactor.17 adafactor.19",
         ("part * _mean(g * g, -1)", "part * _mean(g * g + 1e-30, -1)"),
         ("part * _mean(g * g, -2)", "part * _mean(g * g + 1e-30, -2)"),
         ("_mean(rows, -2).clamp(min=least)", "_mean(rows, -2)"),

@@ -11,7 +11,7 @@ VARIANTS = (
     ),
     dialect(
         "zero_over_zero",
-        "adagrad.7 adagrad.15",
+        "adagrad.7 adagrad.8 adagrad.15",
         ("rate * g / (total.sqrt() + eps)", "torch.where(total == 0, 0.0, rate * g / (total.sqrt() + eps))"),
         shipped_by="Optax",
     ),
