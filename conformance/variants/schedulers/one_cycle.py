@@ -16,7 +16,8 @@ VARIANTS = (
     ),
     dialect(
         "from_the_largest",
-        "one_cycle.1 one_cycle.2 one_cycle.4 one_cycle.5 one_cycle.6 one_cycle.12 one_cycle.13 one_cycle.14 one_cycle.15",
+        "one_cycle.1 one_cycle.2 one_cycle.4 one_cycle.5 one_cycle.6 one_cycle.12 one_cycle.13 one_cycle.14 "
+        "one_cycle.15",
         (ENDS, "float(pct_start) * total, float(total)"),
         shipped_by="Optax, as `cosine_onecycle_schedule` and `linear_onecycle_schedule`",
     ),
