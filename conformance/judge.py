@@ -323,9 +323,11 @@ def _compare(outputs: list[Tensor], expected: Vector, spreads: list[tuple[Spread
         allowed = np.maximum(floor, wide)
         passed = same | (finite & (error <= allowed))
         wrong = settled & ~passed
+        if not wrong.any():
+            break
         runs = min(spread.runs for spread, _ in spreads)  # a budget that was asked for before has more than a new law
         vague = finite & (wide > 0) & (wide >= np.abs(expected))
-        if not wrong.any() or runs >= (most if (wrong & ~vague).any() else MORE * most):
+        if runs >= (most if (wrong & ~vague).any() else MORE * most):
             break
         if runs >= most // 2 and (wrong & finite & (error > FAR * allowed)).any():
             break
