@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from pluggy import HookimplMarker
+
 if TYPE_CHECKING:
     import pytest
 
@@ -25,6 +27,7 @@ def pytest_addoption(parser: "pytest.Parser") -> None:
     )
 
 
+@HookimplMarker("pytest")(tryfirst=True)  # before hypothesis's plugin, which reads the seed
 def pytest_configure(config: "pytest.Config") -> None:
     config.addinivalue_line("markers", "torchstone: a property of the conformance suite")
     if config.getoption("--backend"):

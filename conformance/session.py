@@ -16,6 +16,7 @@ import torch
 from hypothesis import Phase
 from hypothesis.database import DirectoryBasedExampleDatabase, ExampleDatabase
 from hypothesis.errors import Unsatisfiable, UnsatisfiedAssumption
+from hypothesis.internal.conjecture import providers
 
 from torchstone.conformance import backend as backends
 from torchstone.conformance import diagnosis, failure, known, oracle, results, variants
@@ -71,7 +72,7 @@ class Session:
         self.problems: list[str] = []
         self.progress: Any = None
         if config.option.hypothesis_seed is None:
-            config.option.hypothesis_seed = 0
+            config.option.hypothesis_seed = "0"  # as it comes from a command: hypothesis takes the number for no seed
         hypothesis.settings.register_profile(
             "torchstone",
             max_examples=PROFILES[config.getoption("--torchstone-profile")],
@@ -83,6 +84,9 @@ class Session:
             phases=self.phases,
         )
         hypothesis.settings.load_profile("torchstone")
+        # hypothesis mixes in numbers that it reads in modules that are not installed. The same seed would give other
+        # programs where the suite is installed for editing, and other programs for every backend that is a file.
+        providers._get_local_constants = lambda: providers._local_constants
 
     def declared(self) -> tuple[dict[str, variants.Variant], Any]:
         """The dialects that the backend says it is, by component, and the reference with all of them in it."""

@@ -142,6 +142,26 @@ def test_the_same_seed_gives_the_same_file_but_for_the_times(tmp_path):
     assert run("one", 1, ci=None) == run("two", 2, ci="true")
 
 
+def test_the_same_seed_draws_the_same_whatever_numbers_are_in_the_backends_file(tmp_path):
+    def drawn(constants):
+        folder = tmp_path / str(len(constants))
+        folder.mkdir()
+        backend = ["from torchstone.conformance.backends.reference import make", "backend = make()"]
+        (folder / "mine.py").write_text("\n".join([*backend, f"numbers = {constants}", ""]))
+        (folder / "test_drawn.py").write_text(
+            "from hypothesis import given, strategies as st\n\n"
+            "@given(st.lists(st.integers(0, 10**6), min_size=20, max_size=20))\n"
+            "def test_drawn(numbers):\n    print('drawn', numbers)\n"
+        )
+        command = ["-m", "pytest", "-s", "--backend=mine:backend", "test_drawn.py"]
+        done = subprocess.run([sys.executable, *command], capture_output=True, text=True, cwd=folder, check=True)
+        return [line for line in done.stdout.splitlines() if "drawn [" in line]
+
+    plain = drawn([])
+    assert len(plain) > 10
+    assert drawn(list(range(1000, 2000))) == plain
+
+
 def test_what_a_backend_lacks_is_unsupported_and_not_passed(tmp_path):
     chosen = [f"--clause={id}" for id in ("l1.1", "l1.2", "step.1", "step.2")]
     done = torchstone("run", "--backend=tests.liars:OnlyL1", *chosen, f"--out={tmp_path}", "--jobs=2")

@@ -173,6 +173,18 @@ def test_a_number_that_rounding_may_send_to_infinity_is_inconclusive():
         assert verdict.inconclusive == 1
 
 
+def test_a_gradient_that_cancels_to_nothing_when_rounded_is_inconclusive():
+    # The decay 0.1 * param is rounded to minus the gradient, and 0 / (0 + eps) is NaN. Without rounding it is 1.
+    gradient, param = tensor([3.1948089599609375e-05], "bfloat16"), tensor([-0.0003204345703125], "bfloat16")
+    options = {"weight_decay": 0.1, "eps": 0.0, "lr": 1.0}
+    program = OptimizerProgram("adam", options, (Group((param,)),), (Step((gradient,)),))
+    rounded = oracle.play(program, dtype=None)
+    assert rounded.param(0).isnan().all()
+    assert Judge().conforms(program, rounded)
+    steady = dataclasses.replace(program, options=options | {"weight_decay": 0.0})
+    assert not Judge().conforms(steady, rounded)
+
+
 @pytest.mark.parametrize(("reduction", "upstream"), [("mean", 1.0), ("sum", 0.125)])
 def test_a_gradient_whose_factors_overflow_in_one_order_only_is_inconclusive(reduction, upstream):
     # (x - y) / v is beyond float32, and half of it or less is not.

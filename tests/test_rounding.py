@@ -171,3 +171,16 @@ def test_a_row_stored_twice_is_a_sum_and_one_stored_once_is_exact():
     assert {row[1] for row in found} == {0.0}
     assert len({row[2] for row in found}) > 10
     assert all(abs(row[2] - 2.0) < 8 * UNITS[torch.float32] for row in found)
+
+
+def test_two_runs_round_to_the_nearest_number_of_the_dtype_where_a_difference_may_vanish():
+    # 0.1 * x is half-way to the next number of bfloat16 from y: to the nearest they are equal, in other runs never.
+    x, y = data(1.0, 3.0) / 3, data(1.0, 3.0) / 30
+
+    def left(dtype, run):
+        with Rounding(dtype, run):
+            return 0.1 * x - y.to(dtype).double()
+
+    vanished = [run for run in range(24) if (left(torch.bfloat16, run) == 0).any()]
+    assert vanished == [7, 9]
+    assert torch.equal(left(torch.bfloat16, 7), (0.1 * x.to(torch.bfloat16) - y.to(torch.bfloat16)).double())

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torchstone.conformance import strategies as some
 from torchstone.conformance.program import GradientProgram, TensorData
 
-DEGREES = st.sampled_from([2.0, 1.0, math.inf, 3.0, 0.5, "inf", 1.5])
+DEGREES = some.one_of_these(2.0, 1.0, math.inf, 3.0, 0.5, "inf", 1.5)
 LIMITS = some.decimals(0.0, 20.0, 1.0, 0.5, 0.1, 5.0, 1e-3, 0.0, math.inf)
-FINITE = st.sampled_from([1.0, 0.5, 0.0, 5.0, 1e-3])
+FINITE = some.one_of_these(1.0, 0.5, 0.0, 5.0, 1e-3)
 
 
 def drawn(draw):

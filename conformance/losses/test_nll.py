@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torchstone.conformance import strategies as some
 from torchstone.conformance.program import LossProgram, TensorData
 
-SCALES = st.sampled_from([2.0, 0.5, 4.0, 0.125])
+SCALES = some.one_of_these(2.0, 0.5, 4.0, 0.125)
 # Shapes of an input and of a target that does not fit it.
 SHAPES_APART = st.sampled_from(
     [
@@ -28,8 +28,8 @@ SHAPES_APART = st.sampled_from(
     ]
 )
 NO_WEIGHTS = ((2,), (4,), (), (1,), (3, 1), (1, 3), (0,))
-NO_CLASSES = st.sampled_from([-1, 3, 4, -2, 255, -101, 2**40])
-NO_INTEGERS = st.sampled_from([None, 1.5, math.nan, "none", 1.0])
+NO_CLASSES = some.one_of_these(-1, 3, 4, -2, 255, -101, 2**40)
+NO_INTEGERS = some.one_of_these(None, 1.5, math.nan, "none", 1.0)
 
 
 @st.composite

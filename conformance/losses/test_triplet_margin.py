@@ -18,7 +18,7 @@ DEGREES = some.one_of_these(2.0, 1.0, 3.0, math.inf, 1.5, 2, 1)
 SMALL = some.one_of_these(1e-6, 0.0, 1e-3, 0.25)
 COUNTS = some.one_of_these(2, 1, 3, 0, 5, 17)
 SIZES = some.one_of_these(2, 1, 3, 4, 9, 20)
-NO_MARGIN = st.sampled_from([0.0, -1.0, math.nan, -math.inf, 0, -1e-9])
+NO_MARGIN = some.one_of_these(0.0, -1.0, math.nan, -math.inf, 0, -1e-9)
 NO_SHAPE = (
     ((2, 3), (2, 3), (3,)),
     ((3,), (2, 3), (2, 3)),

@@ -15,7 +15,7 @@ MATRICES = ((2, 2), (2, 3), (3, 2), (1, 3), (3, 1, 2), (2, 3, 2))
 VECTORS = ((1,), (2,), (), (3,), (5,), (70,))
 SPREADS = some.TAME  # squares at the ends of a dtype overflow: optimizer.20 permits it
 
-POWERS = st.sampled_from([-0.8, -1.0, 0.0, -0.5, -2.0, -0.01])
+POWERS = some.one_of_these(-0.8, -1.0, 0.0, -0.5, -2.0, -0.01)
 EPSILONS = st.tuples(st.sampled_from([None, 1e-3, 0.0, 0.1, 1.0]), st.sampled_from([1e-3, 1.0, 0.0, 0.1]))
 CLIPS = some.decimals(1.0, 3.0, 1.0, 2.0, 1.2)
 
@@ -46,7 +46,7 @@ def numbers(draw: some.Draw) -> dict[str, Any]:
     }
 
 
-LARGE = st.sampled_from([2.0, 0.9, 0.01])  # learning rates, of which only the last is below those of the paper
+LARGE = some.one_of_these(2.0, 0.9, 0.01)  # learning rates, of which only the last is below those of the paper
 
 PROGRAMS = some.optimizer_programs("adafactor", options, settable=STEADY, spreads=SPREADS, shapes=SHAPES)
 

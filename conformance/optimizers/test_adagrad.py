@@ -11,7 +11,7 @@ from torchstone.conformance import strategies as some
 from torchstone.conformance.program import SetOption, Step
 
 RATE_DECAYS = some.decimals(0.0, 2.0, 0.1, 0.0, 1.0)
-STARTS = st.sampled_from([0.0, 1.0, 0.1, 1e-4, 2.5])
+STARTS = some.one_of_these(0.0, 1.0, 0.1, 1e-4, 2.5)
 
 SETTABLE = {
     "lr": some.TENSOR_RATES,

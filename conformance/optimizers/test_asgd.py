@@ -12,8 +12,8 @@ from torchstone.conformance.program import SetOption
 
 LAMBDS = some.decimals(0.0, 1.0, 1e-4, 0.1, 0.0, 0.5)
 POWERS = some.decimals(-1.0, 2.0, 0.75, 1.0, 0.0, 0.5, -0.5)
-STARTS = st.sampled_from([1e6, 0.0, 1.0, -1.0, 2.5, -3.5])
-EARLY = st.sampled_from([0.0, -1.0, 1.0, 2.0])  # whole numbers that a few steps reach
+STARTS = some.one_of_these(1e6, 0.0, 1.0, -1.0, 2.5, -3.5)
+EARLY = some.one_of_these(0.0, -1.0, 1.0, 2.0)  # whole numbers that a few steps reach
 
 SETTABLE = {
     "lr": some.TENSOR_RATES,

@@ -20,13 +20,13 @@ from torchstone.conformance.program import (
 )
 
 RATES = st.one_of(st.just(1.0), some.TENSOR_RATES)
-COUNTS = st.sampled_from([3, 1, 2, 5])
-LIMITS = st.sampled_from([100, 1, 2, 4, 8])
-TOLERANCES = st.sampled_from([0.0, 1e-7, 1e-3, 0.1])
-MORE = st.sampled_from([4, 8, 5, 6])
-FIRST_LENGTHS = st.sampled_from([1.0, 0.05, 0.5, 3.0])  # after which a search is longer
-HISTORIES = st.sampled_from([100, 1, 2, 3])
-SEARCHES = st.sampled_from([None, "strong_wolfe"])
+COUNTS = some.one_of_these(3, 1, 2, 5)
+LIMITS = some.one_of_these(100, 1, 2, 4, 8)
+TOLERANCES = some.one_of_these(0.0, 1e-7, 1e-3, 0.1)
+MORE = some.one_of_these(4, 8, 5, 6)
+FIRST_LENGTHS = some.one_of_these(1.0, 0.05, 0.5, 3.0)  # after which a search is longer
+HISTORIES = some.one_of_these(100, 1, 2, 3)
+SEARCHES = some.one_of_these(None, "strong_wolfe")
 
 SETTABLE = {
     "lr": RATES,
@@ -435,7 +435,7 @@ def test_lbfgs_18_two_lengths_between_the_two_are_the_last(play, program):
     assert play.conforms(program)
 
 
-FAR = st.sampled_from([10.0, 100.0, 3.0])
+FAR = some.one_of_these(10.0, 100.0, 3.0)
 LENGTHS = some.decimals(0.01, 30.0, 1.0, 0.3, 3.0, 10.0)
 CURVED = (
     *(Function("wells", (width,)) for width in (1.0, 4.0, 0.1)),
@@ -460,7 +460,7 @@ def test_lbfgs_15_a_length_without_enough_descent_turns_inwards(play, program):
     assert play.conforms(program)
 
 
-NEAR = st.sampled_from([1e-3, 0.01, 0.1])
+NEAR = some.one_of_these(1e-3, 0.01, 0.1)
 
 
 @given(problems(some.using(searching, lr=NEAR, max_iter=2), CONVEX, steps=(1, 2), changing=False))

@@ -17,10 +17,10 @@ WITHIN: dict[str, Any] = {"shapes": SHAPES, "spreads": SPREADS}
 SQUARE: dict[str, Any] = {**WITHIN, "shapes": ((1, 1), (2, 2), (3, 3), (9, 9))}
 
 MOMENTA = some.decimals(0.0, 0.99, 0.95, 0.0, 0.5, 0.9)
-COEFFICIENTS = st.sampled_from([(3.4445, -4.775, 2.0315), (1.5, -0.5, 0.0), (2.0, -1.5, 0.5), (1.0, 0.0, 0.0)])
-EPSILONS = st.sampled_from([1e-7, 1e-3, 1.0, 1e-7, 0.0])
-ITERATIONS = st.sampled_from([5, 1, 2, 0, 3])
-ADJUSTMENTS = st.sampled_from([None, "original", "match_rms_adamw"])
+COEFFICIENTS = some.one_of_these((3.4445, -4.775, 2.0315), (1.5, -0.5, 0.0), (2.0, -1.5, 0.5), (1.0, 0.0, 0.0))
+EPSILONS = some.one_of_these(1e-7, 1e-3, 1.0, 1e-7, 0.0)
+ITERATIONS = some.one_of_these(5, 1, 2, 0, 3)
+ADJUSTMENTS = some.one_of_these(None, "original", "match_rms_adamw")
 
 SETTABLE = {
     "lr": some.TENSOR_RATES,

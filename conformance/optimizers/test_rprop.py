@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from torchstone.conformance import strategies as some
 from torchstone.conformance.program import Group, OptimizerProgram, SetOption, Step
 
-ETAS = st.sampled_from([(0.5, 1.2), (0.1, 2.0), (0.9, 1.01), (0.5, 1.5)])
-STEP_SIZES = st.sampled_from([(1e-6, 50), (1e-4, 50.0), (0.05, 0.2), (0.0, 1.0)])
-WIDE_SIZES = st.sampled_from([(1e-6, 50), (1e-4, 50.0)])  # no learning rate of a program lies outside
-NARROW_SIZES = st.sampled_from([(0.05, 0.2), (0.0, 1e-3), (0.5, 50), (1e-3, 1e-2)])
-FAR_SCALES = st.sampled_from([0.5, 2.0, 2.0**-16, 8.0, 2.0**16])
+ETAS = some.one_of_these((0.5, 1.2), (0.1, 2.0), (0.9, 1.01), (0.5, 1.5))
+STEP_SIZES = some.one_of_these((1e-6, 50), (1e-4, 50.0), (0.05, 0.2), (0.0, 1.0))
+WIDE_SIZES = some.one_of_these((1e-6, 50), (1e-4, 50.0))  # no learning rate of a program lies outside
+NARROW_SIZES = some.one_of_these((0.05, 0.2), (0.0, 1e-3), (0.5, 50), (1e-3, 1e-2))
+FAR_SCALES = some.one_of_these(0.5, 2.0, 2.0**-16, 8.0, 2.0**16)
 
 SETTABLE = {
     "lr": some.TENSOR_RATES,

@@ -11,10 +11,10 @@ from torchstone.conformance import strategies as some
 from torchstone.conformance.program import Function, Group, Schedule, ScheduleStep, Step, TensorData, TrainingProgram
 
 RATES = some.decimals(0.0, 2.0, 0.1, 0.0, 1.0, 1e-3)
-SIZES = st.sampled_from([2, 1, 3, 5, 4, 8])
-MODES = st.sampled_from(["triangular", "triangular2", "exp_range"])
+SIZES = some.one_of_these(2, 1, 3, 5, 4, 8)
+MODES = some.one_of_these("triangular", "triangular2", "exp_range")
 MOMENTA = some.decimals(0.0, 0.99, 0.9, 0.8, 0.0, 0.5)
-SCALES = st.sampled_from(["cycle", "iterations"])
+SCALES = some.one_of_these("cycle", "iterations")
 CHOICES = {
     "step_size_down": st.one_of(SIZES, st.none()),
     "mode": MODES,

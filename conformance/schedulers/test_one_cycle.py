@@ -13,7 +13,7 @@ RATES = some.decimals(0.0, 2.0, 0.1, 1.0, 0.0, 1e-3)
 MOMENTA = some.decimals(0.0, 0.99, 0.95, 0.85, 0.0, 0.5)
 FACTORS = some.decimals(0.5, 100.0, 25.0, 2.0, 1.0, 1e4)
 STARTS = some.decimals(0.0, 1.0, 0.5, 0.25, 0.3, 0.1)
-STRATEGIES = st.sampled_from(["cos", "linear"])
+STRATEGIES = some.one_of_these("cos", "linear")
 CHOICES = {
     "pct_start": STARTS,
     "anneal_strategy": STRATEGIES,
@@ -33,7 +33,7 @@ PROGRAMS = some.schedule_programs(
     "one_cycle", lambda draw: {"max_lr": draw(RATES), **draw(COUNTS), **some.options(draw, **CHOICES)}, each=EACH
 )
 CYCLED = PROGRAMS.map(lambda p: some.having(p, cycle_momentum=True))
-TOTALS = st.sampled_from([4, 8, 3, 2, 1, 5, 10, 12, 20])
+TOTALS = some.one_of_these(4, 8, 3, 2, 1, 5, 10, 12, 20)
 COUNTED = {"total_steps": (0, -1, 2.5, math.nan, math.inf)}
 MOMENTUM = (-0.5, 1.5, math.nan)
 BAD = {

@@ -17,11 +17,11 @@ from torchstone.conformance.program import Group, Schedule, ScheduleProgram, Sch
 
 QUARTERS = [quarter / 4 for quarter in (4, 4, 3, 2, 8, 5, 1, 0, -4, -8, 16)]
 METRICS = [*QUARTERS, *QUARTERS, math.nan, math.inf, -math.inf]
-SMALL = st.sampled_from([0, 1, 2, 3])
-THRESHOLDS = st.sampled_from([0.0, 0.5, 0.25, 1.0, 2.0])
-BESTS = st.sampled_from([1.0, -1.0, 2.0, -0.25, 0.0])  # of either sign
-MODES = st.sampled_from(["min", "max"])
-SCALES = st.sampled_from(["rel", "abs"])
+SMALL = some.one_of_these(0, 1, 2, 3)
+THRESHOLDS = some.one_of_these(0.0, 0.5, 0.25, 1.0, 2.0)
+BESTS = some.one_of_these(1.0, -1.0, 2.0, -0.25, 0.0)  # of either sign
+MODES = some.one_of_these("min", "max")
+SCALES = some.one_of_these("rel", "abs")
 PROGRAMS = some.schedule_programs(
     "reduce_on_plateau",
     lambda draw: {

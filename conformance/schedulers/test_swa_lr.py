@@ -11,8 +11,8 @@ from torchstone.conformance import strategies as some
 from torchstone.conformance.program import Group, Schedule, ScheduleStep, TensorData, TrainingProgram
 
 RATES = some.decimals(0.0, 2.0, 0.05, 1.0, 0.0, 1e-3)
-STRATEGIES = st.sampled_from(["cos", "linear"])
-EPOCHS = st.sampled_from([4, 1, 2, 0, 3, 10, 20])
+STRATEGIES = some.one_of_these("cos", "linear")
+EPOCHS = some.one_of_these(4, 1, 2, 0, 3, 10, 20)
 PROGRAMS = some.schedule_programs(
     "swa_lr",
     lambda draw: {"swa_lr": draw(RATES), **some.options(draw, anneal_epochs=EPOCHS, anneal_strategy=STRATEGIES)},

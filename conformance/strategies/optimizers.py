@@ -29,7 +29,7 @@ from torchstone.conformance.strategies.values import (
     LEARNING_RATES,
     RANGES,
     TENSOR_RATES,
-    Dice,
+    Choices,
     Draw,
     OptionStrategies,
     P,
@@ -38,6 +38,7 @@ from torchstone.conformance.strategies.values import (
     decimals,
     decoded,
     having,
+    one_of_these,
     reshaped,
     rounded,
 )
@@ -59,13 +60,13 @@ SHAPES: tuple[tuple[int, ...], ...] = (
 )
 
 
-STARTS = st.sampled_from(["any", "zero", "near", "spread"])
+STARTS = one_of_these("any", "zero", "near", "spread")
 
 
 ZEROS = st.just("zero")
 
 
-AWAY = st.sampled_from(["near", "spread"])
+AWAY = one_of_these("near", "spread")
 
 
 SWITCHES = st.sampled_from(
@@ -73,10 +74,10 @@ SWITCHES = st.sampled_from(
 )
 
 
-TAME = st.sampled_from(["near", "spread"])  # far from overflow in every dtype
+TAME = one_of_these("near", "spread")  # far from overflow in every dtype
 
 
-WIDE_DTYPES = st.sampled_from(["float64", "float32", "bfloat16"])  # those where no default option underflows
+WIDE_DTYPES = one_of_these("float64", "float32", "bfloat16")  # those where no default option underflows
 
 
 DECAYS = decimals(0.01, 1.0, 0.1, 0.01, 1.0)
@@ -106,25 +107,25 @@ SECOND_BETAS = BETA2.map(lambda beta2: (0.9, beta2))
 ONLY_SECOND_BETAS = BETA2.map(lambda beta2: (0.0, beta2))
 
 
-SHORT_BETAS = st.sampled_from([(0.0, 0.0), (0.0, 0.5), (0.0, 0.9)])
+SHORT_BETAS = one_of_these((0.0, 0.0), (0.0, 0.5), (0.0, 0.9))
 
 
-EPSILONS = st.sampled_from([1e-8, 1e-3, 0.0, 1.0, 1e-8, 1e-12])
+EPSILONS = one_of_these(1e-8, 1e-3, 0.0, 1.0, 1e-8, 1e-12)
 
 
-LARGE_EPSILONS = st.sampled_from([1e-3, 1.0, 0.1])  # more than zero in every dtype
+LARGE_EPSILONS = one_of_these(1e-3, 1.0, 0.1)  # more than zero in every dtype
 
 
 PLACES = st.integers(0, 99)
 
 
-SIGNS = st.sampled_from([1.0, -1.0])
+SIGNS = one_of_these(1.0, -1.0)
 
 
-SCALES = st.sampled_from([0.5, 2.0, 0.25, 8.0])
+SCALES = one_of_these(0.5, 2.0, 0.25, 8.0)
 
 
-NEGATIVE = st.sampled_from([-1.0, -1e-9, -math.inf, math.nan, as_tensor(-1.0)])
+NEGATIVE = one_of_these(-1.0, -1e-9, -math.inf, math.nan, as_tensor(-1.0))
 
 
 NO_BETAS = st.sampled_from(
@@ -174,8 +175,9 @@ def optimizer_programs(
     those of some programs have.
     """
     alone = minimises(rule("optimizers", component))
-    dtype, spread, start, dice = draw(dtypes), draw(spreads), draw(starts), Dice(draw)
-    layouts = dice.choose((False, False, False, True)) if layouts is None else layouts
+    pick, value = Choices(draw), Choices(draw)  # apart, so that an option less changes nothing else where it shrinks
+    dtype, spread, start = pick(dtypes), pick(spreads), pick(starts)
+    layouts = pick.choose((False, False, False, True)) if layouts is None else layouts
     found_shapes: list[tuple[int, ...]] = []
     possible = shapes if empties else [shape for shape in shapes if 0 not in shape]
     vague: list[tuple[Gradient, str]] = []  # tensors whose numbers are not drawn yet, and what they are like
@@ -187,47 +189,47 @@ def optimizer_programs(
 
     def gradient(shape: tuple[int, ...]) -> Gradient:
         if not sparse:
-            return later(shape, spread, dice.choose(MEMORY) if layouts else "contiguous")
+            return later(shape, spread, pick.choose(MEMORY) if layouts else "contiguous")
         every = range(shape[0])
-        stored = every if dice.choose((True, False, False)) else range(dice.choose((1, 2, 0, 3, 6)) if every else 0)
-        rows = tuple(every if stored is every else (dice.choose(every) for _ in stored))
+        stored = every if pick.choose((True, False, False)) else range(pick.choose((1, 2, 0, 3, 6)) if every else 0)
+        rows = tuple(every if stored is every else (pick.choose(every) for _ in stored))
         vague.append((SparseData(dtype, shape, rows, (0.0,) * (len(rows) * math.prod(shape[1:]))), spread))
         return vague[-1][0]
 
     def param() -> TensorData:
-        found_shapes.append(dice.choose(possible))
-        like = dice.choose(("zero", "near", "spread", "zero")) if start == "any" else start
+        found_shapes.append(pick.choose(possible))
+        like = pick.choose(("zero", "near", "spread", "zero")) if start == "any" else start
         # The elements of a parameter do not share memory (optimizer.13), so that it is never broadcast.
-        return later(found_shapes[-1], like, dice.choose(APART) if layouts else "contiguous")
+        return later(found_shapes[-1], like, pick.choose(APART) if layouts else "contiguous")
 
     def group(extra: Mapping[str, Any]) -> Group:
-        return Group(tuple(param() for _ in range(min(params, dice.choose(COUNTS)))), dict(extra))
+        return Group(tuple(param() for _ in range(min(params, pick.choose(COUNTS)))), dict(extra))
 
     def step(through_closure: bool) -> Event:
         given = grads()
         if alone:  # with a constant loss of zero it is not rounding that decides whether there is enough descent
             return StepWithClosure(given, 0.0)
-        return StepWithClosure(given, dice.choose((0.0, 1.5, -2.0))) if through_closure else Step(given)
+        return StepWithClosure(given, pick.choose((0.0, 1.5, -2.0))) if through_closure else Step(given)
 
     def own() -> dict[str, Any]:
-        extra = options(draw) if dice.choose((False, True)) else {}
+        extra = options(value) if pick.choose((False, True)) else {}
         return extra if _compatible(defaults, extra) else {}
 
     def grads() -> tuple[Gradient | None, ...]:
         return tuple(
-            None if nones and dice.choose((False, False, False, True)) else gradient(shape) for shape in found_shapes
+            None if nones and pick.choose((False, False, False, True)) else gradient(shape) for shape in found_shapes
         )
 
-    defaults = options(draw)
-    found = [group({}), *(group(own()) for _ in range(min(1 if alone else groups, dice.choose(COUNTS)) - 1))]
+    defaults = options(value)
+    found = [group({}), *(group(own()) for _ in range(min(1 if alone else groups, pick.choose(COUNTS)) - 1))]
     count = len(found)
     events: list[Event] = []
     low, high = steps
-    for _ in range(dice.choose([n for n in LENGTHS if low <= n <= high] or [low]) - 1):
-        match dice.choose(kinds):
+    for _ in range(pick.choose([n for n in LENGTHS if low <= n <= high] or [low]) - 1):
+        match pick.choose(kinds):
             case "set" if settable:
-                name = dice.choose(sorted(settable))
-                events.append(SetOption(dice.choose(range(count)), name, draw(settable[name])))
+                name = pick.choose(sorted(settable))
+                events.append(SetOption(pick.choose(range(count)), name, value(settable[name])))
             case "reload":
                 events.append(SaveAndReload())
             case "closure":
@@ -239,7 +241,7 @@ def optimizer_programs(
                 events.append(step(False))
     events.append(step(False))
     program = OptimizerProgram(component, defaults, tuple(found), tuple(events))
-    return _filled(program, vague, _bytes(draw, 2 * min(ELEMENTS, sum(len(data.data) for data, _ in vague))))
+    return _filled(program, vague, _bytes(pick, 2 * min(ELEMENTS, sum(len(data.data) for data, _ in vague))))
 
 
 APART = ("contiguous", "transposed", "strided")

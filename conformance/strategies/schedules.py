@@ -27,11 +27,12 @@ from torchstone.conformance.strategies.components import programs_of
 from torchstone.conformance.strategies.values import (
     DTYPES,
     LEARNING_RATES,
-    Dice,
+    Choices,
     Draw,
     OptionStrategies,
     decimals,
     having,
+    one_of_these,
     options,
     tensor,
 )
@@ -42,7 +43,7 @@ from torchstone.reference.scheduler import of_group
 GAMMAS = decimals(0.0, 2.0, 0.5, 0.1, 0.0, 1.0, 10.0)  # more than 10 overflows within the steps that are played
 
 
-WHOLE = st.sampled_from([2, 1, 3, 5, 7, 4, 12])
+WHOLE = one_of_these(2, 1, 3, 5, 7, 4, 12)
 
 
 @st.composite
@@ -59,15 +60,16 @@ def schedule_programs(
 
     `each` has the options that may list one number a group. `metrics` draws what each step is given.
     """
-    chosen, dice = options(draw), Dice(draw)
-    base_lrs = tuple(draw(LEARNING_RATES) for _ in range(dice.choose((1, 2, 3))))
+    pick = Choices(draw)
+    chosen = options(pick)
+    base_lrs = tuple(pick(LEARNING_RATES) for _ in range(pick.choose((1, 2, 3))))
     for name, one in (each or {}).items():
-        if dice.choose((False, True, True)):
-            chosen[name] = tuple(draw(one) for _ in base_lrs)
-    count = dice.choose(steps)
-    events: list[Event] = [ScheduleStep(metric) for metric in (metrics(draw, count) if metrics else [None] * count)]
-    if dice.choose((False, False, True)):
-        events.insert(dice.choose(range(count + 1)), SaveAndReload())
+        if pick.choose((False, True, True)):
+            chosen[name] = tuple(pick(one) for _ in base_lrs)
+    count = pick.choose(steps)
+    events: list[Event] = [ScheduleStep(metric) for metric in (metrics(pick, count) if metrics else [None] * count)]
+    if pick.choose((False, False, True)):
+        events.insert(pick.choose(range(count + 1)), SaveAndReload())
     return ScheduleProgram(component, chosen, base_lrs, None, tuple(events))
 
 
@@ -189,34 +191,35 @@ def training_programs(
 
     The groups are those of the first scheduler, whose metrics are used in their order and then again from the start.
     """
-    drawn = [draw(programs) for programs in schedules]
+    pick = Choices(draw)
+    drawn = [pick(programs) for programs in schedules]
     none = None if hasattr(rule("schedulers", drawn[0].component), "rate") else 1.0
     metrics = [event.metric for event in drawn[0].events if isinstance(event, ScheduleStep)] or [none]
-    dtype, dice = draw(dtypes), Dice(draw)
-    component = dice.choose(("sgd", "adam"))
-    shapes = [(dice.choose((1, 2, 3)),) for _ in drawn[0].base_lrs]
+    dtype = pick(dtypes)
+    component = pick.choose(("sgd", "adam"))
+    shapes = [(pick.choose((1, 2, 3)),) for _ in drawn[0].base_lrs]
 
     def grads() -> tuple[TensorData, ...]:
-        return tuple(tensor(draw, dtype, shape, "near", layouts=False) for shape in shapes)
+        return tuple(tensor(pick, dtype, shape, "near", layouts=False) for shape in shapes)
 
     groups = tuple(
-        Group((param,), {"lr": lr, **options(draw, **SETTABLE[component])})
+        Group((param,), {"lr": lr, **options(pick, **SETTABLE[component])})
         for param, lr in zip(grads(), drawn[0].base_lrs, strict=True)
     )
     events: list[Event] = []
     taken = 0
-    for kind in draw(_some(tuple(kinds))):
+    for kind in pick(_some(tuple(kinds))):
         match kind:
             case "schedule":
-                index = dice.choose(range(len(drawn)))
+                index = pick.choose(range(len(drawn)))
                 events.append(ScheduleStep(metrics[taken % len(metrics)] if index == 0 else None, index))
                 taken += index == 0
             case "reload":
-                events.append(SaveAndReload(dice.choose(("all", "optimizer", "schedulers"))))
+                events.append(SaveAndReload(pick.choose(("all", "optimizer", "schedulers"))))
             case "set":
-                name = dice.choose(sorted(SETTABLE[component]))
-                value = draw(SETTABLE[component][name])
-                events.append(SetOption(dice.choose(range(len(groups))), name, value))
+                name = pick.choose(sorted(SETTABLE[component]))
+                value = pick(SETTABLE[component][name])
+                events.append(SetOption(pick.choose(range(len(groups))), name, value))
             case _:
                 events.append(Step(grads()))
     chosen = tuple(Schedule(program.component, program.options) for program in drawn)

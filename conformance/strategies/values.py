@@ -31,7 +31,7 @@ CHOICES: dict[st.SearchStrategy[Any], Sequence[Any]] = {}
 
 
 def one_of_these(*values: Any) -> st.SearchStrategy[Any]:
-    """One of these values, the first where it shrinks, which `Choices` can draw together with others."""
+    """One of these values, at most 2^16, the first where it shrinks, which `Choices` can draw together with others."""
     strategy = st.sampled_from(values)
     CHOICES[strategy] = values
     return strategy
@@ -86,7 +86,8 @@ def shape(draw: Draw, min_dims: int = 0, max_dims: int = 3, max_elements: int = 
 
 
 class Choices:
-    """In place of `draw`, for programs with many small choices: those of `one_of_these` come from one draw of bytes."""
+    """In place of `draw`, for programs with many small choices: those of `one_of_these` come from bytes drawn at once,
+    which is much faster than a draw for each. Zeros choose the first."""
 
     def __init__(self, draw: Draw) -> None:
         self.draw = draw
@@ -94,26 +95,15 @@ class Choices:
 
     def __call__(self, strategy: st.SearchStrategy[Any]) -> Any:
         values = CHOICES.get(strategy)
-        if values is None:
-            return self.draw(strategy)
-        self.left = self.left or _bytes(self.draw, 16)
-        byte, self.left = self.left[0], self.left[1:]
-        return values[byte % len(values)]
-
-
-DICE = st.binary(min_size=64, max_size=64)
-
-
-class Dice:
-    """Small choices from bytes drawn at once, which is much faster than a draw for each. Zeros choose the first."""
-
-    def __init__(self, draw: Draw) -> None:
-        self.bytes: bytes = draw(DICE)
-        self.position = 0
+        return self.draw(strategy) if values is None else self.choose(values)
 
     def choose(self, choices: Sequence[T]) -> T:
-        self.position += 1
-        return choices[self.bytes[self.position % len(self.bytes)] % len(choices)]
+        """One of these, for choices that depend on others."""
+        size = 1 if len(choices) <= 256 else 2
+        if len(self.left) < size:
+            self.left = _bytes(self.draw, 32)
+        index, self.left = int.from_bytes(self.left[:size]), self.left[size:]
+        return choices[index % len(choices)]
 
 
 @cache
@@ -229,14 +219,14 @@ def having(program: P, **options: Any) -> P:
 
 @cache
 def _below(count: int) -> st.SearchStrategy[int]:
-    return st.integers(0, count - 1)
+    return one_of_these(*range(count))
 
 
 def decimals(low: float, high: float, *likely: float) -> st.SearchStrategy[float]:
     """The likely values half of the time, and short decimals between the bounds."""
     short = [float(f"{low + (high - low) * i / 999:.4g}") for i in range(1000)]
     # A strategy that maps a number costs three times as much a draw as one that picks from a list.
-    return st.sampled_from([likely[i % len(likely)] for i in range(1000)] + short if likely else short)
+    return one_of_these(*[likely[i % len(likely)] for i in range(1000 if likely else 0)], *short)
 
 
 def from_torch(values: torch.Tensor, dtype: str | None = None) -> TensorData:
