@@ -254,11 +254,15 @@ class Session:
             return
         if self.progress:
             self.progress.close()
+        if session.exitstatus == pytest.ExitCode.INTERRUPTED and not self.problems:
+            return  # a part of a run is not a run
         diagnosis.blame(self.records)
         out = self.config.getoption("--torchstone-out")
         try:
             diagnosis.diagnose(self.backend, sorted(self.records, key=lambda record: record.order))
-        finally:  # a person who does not wait for the diagnosis has the results all the same
+        except KeyboardInterrupt:  # a person who does not wait for the diagnosis has the results all the same
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
+        finally:
             if out:
                 seconds = perf_counter() - self.start
                 results.write(Path(out) / "results.jsonl", self.header(), self.records, self.problems, seconds)

@@ -162,6 +162,46 @@ def test_the_same_seed_draws_the_same_whatever_numbers_are_in_the_backends_file(
     assert drawn(list(range(1000, 2000))) == plain
 
 
+@pytest.mark.parametrize(
+    ("where", "said", "left"),
+    [
+        ("diagnosis.diagnose", "interrupted in the diagnosis", True),
+        ("Reference.play", "no results were written", False),
+    ],
+)
+def test_an_interrupted_run_keeps_what_is_whole(where, said, left, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import os, signal, time\n"
+        "from torchstone.conformance import diagnosis\n"
+        "from torchstone.conformance.backends.reference import Reference\n"
+        "class Wrong(Reference):\n"
+        "    def play(self, program):\n"
+        "        trace = super().play(program)\n"
+        "        for name, tensor in trace.entries[-1].tensors.items():\n"
+        "            trace.entries[-1].tensors[name] = tensor + 1\n"
+        "        return trace\n"
+        "def interrupt(*_):\n"
+        "    os.killpg(0, signal.SIGINT)  # as Ctrl-C does\n"
+        "    time.sleep(60)\n"
+        f"{where} = interrupt\n"
+    )
+    command = ["run", "--backend=mine:Wrong", "--clause=huber.1", "--jobs=1", "--out=out"]
+    done = subprocess.run(
+        [sys.executable, "-m", "torchstone", *command],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        start_new_session=True,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    assert (tmp_path / "out" / "results.jsonl").exists() == left
+    if left:
+        assert "fail" in {record.outcome for record in results.read(tmp_path / "out" / "results.jsonl")[1]}
+
+
 def test_what_a_backend_lacks_is_unsupported_and_not_passed(tmp_path):
     chosen = [f"--clause={id}" for id in ("l1.1", "l1.2", "step.1", "step.2")]
     done = torchstone("run", "--backend=tests.liars:OnlyL1", *chosen, f"--out={tmp_path}", "--jobs=2")

@@ -22,6 +22,7 @@ from torchstone.conformance.commands import (
     suite,
 )
 
+GRACE = 10  # seconds for a run that is interrupted to write what it has
 SHOWN = 5  # failures printed in full; the others are in the results file
 SITE = typer.Option(
     "--site", envvar="TORCHSTONE_SITE", help="Where the pages of the spec are on the web: clauses link to them."
@@ -66,10 +67,15 @@ def run(
         *([f"--torchstone-known={known}"] if known else []),
         *([f"--torchstone-device={device}"] if device else []),
     ]
-    try:
-        status = subprocess.run(command, check=False).returncode
-    except KeyboardInterrupt:
-        raise mistake("interrupted: no results were written", 130) from None
+    with subprocess.Popen(command) as playing:
+        try:
+            status = playing.wait()
+        except KeyboardInterrupt:
+            _end(playing)
+            if file.exists():
+                there = f"{file} has the results, and `torchstone report {file}` makes their report"
+                raise mistake(f"interrupted in the diagnosis of what failed: {there}", 130) from None
+            raise mistake("interrupted: no results were written", 130) from None
     if status in (MISTAKE, NO_BACKEND) and not file.exists():
         raise typer.Exit(status)
     if not file.exists():
@@ -81,6 +87,14 @@ def run(
     write.write(header, records, footer, out, site)
     console.print(f"report: {out / 'report.html'}", highlight=False)
     raise typer.Exit(code)
+
+
+def _end(playing: "subprocess.Popen[bytes]") -> None:
+    """Let a process that was interrupted too write what it has, and end it if it does not by itself."""
+    try:
+        playing.wait(GRACE)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        playing.kill()
 
 
 def report(
