@@ -7,7 +7,7 @@ from pluggy import HookimplMarker
 if TYPE_CHECKING:
     import pytest
 
-PROFILES = {"smoke": 4, "quick": 12, "standard": 60, "thorough": 1000}  # programs a test
+PROFILES = {"smoke": 4, "quick": 12, "standard": 75, "thorough": 1000}  # programs a test
 
 
 def pytest_addoption(parser: "pytest.Parser") -> None:

@@ -41,11 +41,16 @@ def moderate(draw, dtype, shape):
 
 def special(draw, dtype, shape):
     """Two tensors with NaN, infinities and zeros of both signs, which often meet their like."""
-    one = some.tensor(draw, dtype, shape, "near", some.SPECIAL)
-    numbers = some.numbers(draw, len(one.data), dtype, "near", some.SPECIAL)
+    count = math.prod(shape)
+    one, two = (
+        some.picks(draw, count, some.SPECIAL)
+        if draw(some.BOOLEANS)
+        else some.numbers(draw, count, dtype, "near", some.SPECIAL)
+        for _ in range(2)
+    )
     if draw(some.BOOLEANS):
-        numbers = [a if place % 2 else b for place, (a, b) in enumerate(zip(numbers, one.data, strict=True))]
-    return one, some.data(draw, dtype, shape, numbers)
+        two = [b if place % 2 else a for place, (a, b) in enumerate(zip(one, two, strict=True))]
+    return some.data(draw, dtype, shape, one), some.data(draw, dtype, shape, two)
 
 
 PROGRAMS = some.elementwise_programs("l1", pair)

@@ -230,7 +230,7 @@ def test_linear_cross_entropy_8_shifting_all_rows_of_a_place_changes_nothing(pla
     assert play.agree(there, "value", lambda here: here.value, here)
 
 
-@given(PROGRAMS, SCALES)
+@given(PROGRAMS, st.sampled_from([2.0**-6, 2.0**6, -1.0, 2.0]))
 def test_linear_cross_entropy_9_scales_of_features_and_weights_cancel(play, program, scale):
     scaled = program.with_tensors(
         input=some.changed(program.tensors["input"], lambda x: scale * x),

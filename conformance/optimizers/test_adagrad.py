@@ -92,6 +92,13 @@ def test_adagrad_7_first_step_is_the_normalised_gradient(play, program):
     assert play.agree(program, "param 0", lambda: -some.normalised(program))
 
 
+@given(some.one_parameter("adagrad", some.using(numbers, eps=0.0), steps=(1, 1)))
+def test_adagrad_7_a_first_step_of_zero_over_zero_is_nan(play, program):
+    still = some.still(program)
+
+    assert play.agree(still, "param 0", lambda: -some.normalised(still))
+
+
 @given(some.one_parameter("adagrad", numbers, starts=some.ZEROS, spreads=some.TAME, dtypes=some.WIDE_DTYPES))
 def test_adagrad_8_a_constant_gradient_makes_shrinking_steps(play, program):
     grad = some.gradients(program)[0].torch(torch.float64)
@@ -106,9 +113,12 @@ def test_adagrad_8_a_constant_gradient_makes_shrinking_steps(play, program):
     assert play.agree(some.steady(program), "param 0", displacement)
 
 
-@given(some.one_parameter("adagrad", started, steps=(3, 6), starts=some.ZEROS))
+@given(
+    some.one_parameter("adagrad", some.using(started, eps=some.EPSILONS.filter(bool)), steps=(3, 6), starts=some.ZEROS)
+)
 def test_adagrad_9_the_order_of_earlier_gradients_makes_no_difference(play, program):
-    # The rate is zero up to the last step, so that the parameter is where it was when the step is made.
+    # The rate is zero up to the last step, so that the parameter is where it was when the step is made. (Without an
+    # epsilon a zero that comes first makes it NaN, as adagrad.15 says, and a zero that comes later does not.)
     *before, last = program.events
     wake = SetOption(0, "lr", program.options["lr"])
     held = some.having(program, lr=0.0)

@@ -212,6 +212,12 @@ def test_lbfgs_13_a_step_ends_where_a_large_loss_changes_little(play, start):
     assert play.conforms(of_one(start, SQUARE, **options))
 
 
+@given(st.sampled_from([0.9e-9, 1.9e-9, 1.7e-9]))
+def test_lbfgs_13_the_tolerance_of_a_change_is_a_billionth(play, gain):
+    start = (gain / 0.75) ** 0.5  # the first move is half of it
+    assert play.conforms(of_one(start, SQUARE, lr=0.25, max_iter=3, tolerance_grad=0.0))
+
+
 @given(problems(some.using(plain, history_size=HISTORIES), steps=(2, 4), settable={}))
 def test_lbfgs_5_the_newest_pairs_with_curvature_are_kept(play, program):
     assert play.conforms(program)

@@ -19,7 +19,7 @@ VARIANTS = (
     ),
     dialect(
         "sigma",
-        "smooth_l1.1 smooth_l1.2 smooth_l1.3 smooth_l1.6 smooth_l1.7 smooth_l1.8 smooth_l1.9",
+        "smooth_l1.1 smooth_l1.2 smooth_l1.3 smooth_l1.6 smooth_l1.7 smooth_l1.8 smooth_l1.9 smooth_l1.10",
         (ERROR, f"beta = 1 / beta**2 if beta else float('inf')\n    {ERROR}"),
         shipped_by="MXNet, and Girshick's own code",
     ),
