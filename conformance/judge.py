@@ -34,7 +34,9 @@ Vector = NDArray[np.float64]
 SAFETY = 4.0
 FLOOR = 2.0
 RUNS = 24
-MORE = 10  # times as many where rounding moves a number by more than itself: there a few say little of the others
+# Times as many where rounding moves a number by more than itself, or may choose another way for the computation to go:
+# there a few say little of the others.
+MORE = 10
 KNOWN = 4  # runs for a program that a declared deviation covers: that it differs accuses nobody
 FAR = 100.0  # after half of the runs an error so many times its budget is called wrong without the others
 
@@ -86,6 +88,11 @@ class Spread:
         """The vector in one run with random rounding."""
         raise NotImplementedError
 
+    @property
+    def undecided(self) -> bool:
+        """Whether rounding could choose another way for the computation to go than in the runs that were made."""
+        return False
+
     def widen(self) -> None:
         """Make one more run, and keep the largest distance from the exact numbers."""
         moved = self.moved(self.runs)
@@ -110,14 +117,26 @@ class Budget(Spread):
         super().__init__(self.trace.numbers)
         self._named = list(zip(self.places, self.outputs, strict=True))
         self._moved: list[Vector] = []
+        self._margins: list[Vector] = []
 
     def moved(self, run: int) -> Vector:
         """The outputs in one run; the runs are kept, for a law may need them too."""
         while len(self._moved) <= run:
-            moved = self.reference.play_rounded(self.program, len(self._moved)).numbers
+            trace = self.reference.play_rounded(self.program, len(self._moved))
+            moved = trace.numbers
+            self._margins.append(np.array(trace.margins))
             with np.errstate(all="ignore"):
                 self._moved.append(moved if self.chain is None else self.exact + (moved - self.exact) * self.chain)
         return self._moved[run]
+
+    @property
+    def undecided(self) -> bool:
+        first, *others = self._margins
+        if any(len(each) != len(first) for each in others):
+            return True
+        with np.errstate(all="ignore"):
+            spread = np.max([np.abs(each - first) for each in others], axis=0, initial=0.0) if others else first * 0
+            return bool((np.abs(first) < SAFETY * spread).any())
 
     def moved_trace(self, run: int) -> Trace:
         """A trace that an honest implementation could give: one run, and each output off by a part of its floor."""
@@ -176,6 +195,10 @@ class Law(Spread):
     def __init__(self, expected: Callable[..., Tensor], budgets: Sequence[Budget], shape: torch.Size) -> None:
         self.expected, self.budgets, self.shape = expected, budgets, shape
         super().__init__(self.of([budget.trace for budget in budgets]))
+
+    @property
+    def undecided(self) -> bool:
+        return any(budget.undecided for budget in self.budgets)
 
     def of(self, traces: Sequence[Trace]) -> Vector:
         """What is expected where the programs gave these traces."""
@@ -327,9 +350,10 @@ def _compare(outputs: list[Tensor], expected: Vector, spreads: list[tuple[Spread
             break
         runs = min(spread.runs for spread, _ in spreads)  # a budget that was asked for before has more than a new law
         vague = finite & (wide > 0) & (wide >= np.abs(expected))
-        if runs >= (most if (wrong & ~vague).any() else MORE * most):
+        undecided = runs > 1 and any(spread.undecided for spread, _ in spreads)
+        if runs >= (most if (wrong & ~vague).any() and not undecided else MORE * most):
             break
-        if runs >= most // 2 and (wrong & finite & (error > FAR * allowed)).any():
+        if runs >= most // 2 and (wrong & finite & (error > FAR * allowed)).any() and not undecided:
             break
         for spread, _ in spreads:
             if spread.runs == runs:

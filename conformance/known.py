@@ -2,10 +2,10 @@
 
 A file `NAME.known.toml` holds `[[deviation]]` tables, one a cause, with `clause` (one, or a list of all that the
 cause shows in), `reason` and `program` (JSON), and where they help `component` (one, or a list, for a general
-clause), `link`, `backends` (the names it holds for) and `where`: what the JSON forms of the failing programs have in
-common. A table must hold entry by entry, a list holds if one of its items does, an event matches by its kind, and `{
-above = 0.0, below = 1e-12 }` matches the numbers between. Without `where`, every failure of the clause is taken to be
-this one.
+clause), `link`, `backends` (the names it holds for), `excepted` (those it does not hold for) and `where`: what the
+JSON forms of the failing programs have in common. A table must hold entry by entry, a list holds if one of its items
+does, an event matches by its kind, and `{ above = 0.0, below = 1e-12 }` matches the numbers between. Without `where`,
+every failure of the clause is taken to be this one.
 """
 
 import itertools
@@ -21,7 +21,7 @@ from torchstone.conformance.backend import Backend, known_file, name_of
 from torchstone.conformance.clauses import clause, component
 from torchstone.conformance.program import Program, from_json, to_json
 
-FIELDS = {"clause", "component", "reason", "link", "backends", "where", "program"}
+FIELDS = {"clause", "component", "reason", "link", "backends", "excepted", "where", "program"}
 
 
 BOUNDS = {"above", "below"}
@@ -41,7 +41,11 @@ class Deviation:
     program: Program
     link: str = ""
     backends: tuple[str, ...] = ()
+    excepted: tuple[str, ...] = ()
     where: dict[str, Any] = field(default_factory=dict)
+
+    def holds_for(self, backend: str) -> bool:
+        return backend not in self.excepted and (not self.backends or backend in self.backends)
 
 
 def covered(deviations: Sequence[Deviation], program: Program) -> bool:
@@ -53,7 +57,7 @@ def covered(deviations: Sequence[Deviation], program: Program) -> bool:
 def declared(backend: Backend, file: Path | None = None) -> list[Deviation]:
     """The deviations of a backend, from this file or the one beside it, without those of others that share the file."""
     path, name = file or known_file(backend), name_of(backend)
-    return [each for each in (read(path) if path else []) if not each.backends or name in each.backends]
+    return [each for each in (read(path) if path else []) if each.holds_for(name)]
 
 
 def read(path: Path) -> list[Deviation]:
@@ -74,7 +78,7 @@ def read(path: Path) -> list[Deviation]:
             raise BadDeviation(
                 f"{where}: the stored program must be one of {', '.join(shown)}, got {program.component}"
             )
-        backends = tuple(table.pop("backends", ()))
+        names: dict[str, Any] = {key: tuple(table.pop(key, ())) for key in ("backends", "excepted")}
         for id, name in itertools.product(ids, (component(name).stem for name in shown)):
             if clause(id).stem not in (
                 *about,
@@ -87,7 +91,7 @@ def read(path: Path) -> list[Deviation]:
                 "accuracy",
             ):
                 raise BadDeviation(f"{where}: clause {id} must be about the program, got one of {program.component}")
-            found.append(Deviation(id, name, program=program, backends=backends, **table))
+            found.append(Deviation(id, name, program=program, **names, **table))
     return found
 
 

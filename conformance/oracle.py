@@ -58,7 +58,8 @@ def play_rounded(program: Program, run: int) -> Trace:
         return scalar(torch.tensor(number, dtype=torch.float64), unit) if narrow else Scalar(number, rounding)
 
     with rounding, numbers_as(lambda number: Scalar(number, rounding)):
-        return _trace(program, torch.float64, lift, run % 4 > 1)
+        trace = _trace(program, torch.float64, lift, run % 4 > 1)
+    return dataclasses.replace(trace, margins=tuple(rounding.margins))
 
 
 def _trace(program: Program, dtype: torch.dtype | None, lift: Lift, outwards: bool = False) -> Trace:

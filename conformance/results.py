@@ -134,7 +134,7 @@ def records(clause: str, stem: str, player: "Player", seconds: float, explained:
                 record.script = script(player.backend, verdict, clause)
                 record.course = player.course(verdict.program, verdict.at)
         elif record.outcome in ("known", "fixed"):
-            deviation = held.get(dtype) or gone.get(dtype) or player.known[0]
+            deviation = (gone if record.outcome == "fixed" else held).get(dtype) or player.known[0]
             record.reason, record.program = deviation.reason, to_json(deviation.program)
             record.course = player.replay(deviation).course if explained else None
         elif record.outcome == "unsupported":

@@ -37,6 +37,8 @@ EXACT = frozenset(
     zeros_like
     """.split()
 )
+# Where there is one number on each side, the course of a computation may hang on it.
+COMPARISONS = frozenset("eq ge gt le lt ne".split())
 # Operations whose error depends on an order of summation nobody prescribes: their inputs are perturbed one by one,
 # for what cancels, and the result for what the partial sums have in common.
 REDUCTIONS = frozenset(
@@ -62,6 +64,7 @@ class Rounding(TorchDispatchMode):
         self.to_nearest = run in (7, 9) and dtype is not torch.float64
         self.round_to(None)
         self.position = (run * 7919) % _size
+        self.margins: list[float] = []
 
     def round_to(self, narrowest: torch.dtype | None) -> None:
         """Take the coarser of the dtype under test and the one that the reference allows where it is."""
@@ -90,7 +93,10 @@ class Rounding(TorchDispatchMode):
             args = tuple(self.moved(arg, size) if isinstance(arg, Tensor) else arg for arg in args)
         result = func(*args, **kwargs) if kwargs else func(*args)
         if kind == "exact":
-            if name == "lift_fresh" and result.dim() == 0:
+            if name in COMPARISONS and result.dim() == 0:
+                one, other = (arg.item() if isinstance(arg, Tensor) else float(arg) for arg in args)
+                self.margins.append(one - other)
+            elif name == "lift_fresh" and result.dim() == 0:
                 scalar(result)  # a number that enters a computation is a scalar and not data
             elif name == "lift_fresh" and self.cuts and result.dtype is torch.float64:
                 result[result.abs() < self.underflow] = 0.0

@@ -45,6 +45,8 @@ class Trace:
     """The entries of one program."""
 
     entries: tuple[Entry, ...]
+    # In a rounded run of the reference: how far apart the numbers were whose comparison chose what was computed next.
+    margins: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     @cached_property
     def numbers(self) -> NDArray[np.float64]:

@@ -122,6 +122,32 @@ def test_what_rounding_moves_by_more_than_itself_is_called_wrong_after_more_runs
     assert Judge().conforms(program, wrong).outcome == "fail"
 
 
+def close_by():
+    """A line search whose first length is as flat as it has to be, but for rounding: it may end there or go on."""
+    options = {"lr": 0.1, "max_iter": 2, "max_eval": 12, "tolerance_grad": 1e-3, "tolerance_change": 1e-3}
+    quadratic = Minimize(Function("quadratic", (2.0, 1.0)))
+    start = Group((some.rounded("float64", (1,), (-3.0,)),))
+    return OptimizerProgram("lbfgs", {**options, "line_search_fn": "strong_wolfe"}, (start,), (quadratic,) * 2)
+
+
+def test_where_rounding_may_choose_the_way_more_runs_are_asked():
+    program, judge = close_by(), Judge()
+    assert judge.conforms(program, torch_backend.make().play(program))
+    assert RUNS // 2 < judge.budget(program).runs <= MORE * RUNS
+    judge = Judge()
+    wrong = changed(oracle.play(program, dtype=None), "param 0", lambda param: param + 10)
+    assert not judge.conforms(program, wrong)
+    assert judge.budget(program).runs == MORE * RUNS
+
+
+def test_a_comparison_that_is_no_tie_asks_for_no_more_runs():
+    program = dataclasses.replace(close_by(), options=close_by().options | {"lr": 0.07})
+    judge = Judge()
+    wrong = changed(oracle.play(program, dtype=None), "param 0", lambda param: param + 10)
+    assert not judge.conforms(program, wrong)
+    assert judge.budget(program).runs == RUNS // 2
+
+
 def test_what_is_right_to_two_ulp_costs_no_run():
     program = l1([1.0, 2.0], [0.5, 3.0], reduction="none")
     judge = Judge()

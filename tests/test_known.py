@@ -81,6 +81,20 @@ def test_a_deviation_that_no_longer_holds_is_an_error():
     assert record.outcome in results.BAD
 
 
+def test_of_several_deviations_the_one_that_no_longer_holds_is_shown():
+    right = ScheduleProgram("step", {"step_size": 3}, (1.0,), None, (ScheduleStep(),))
+    gone = Deviation("step.1", "step", "no longer so", right)
+    _, (record,) = played(Off(), [deviation(), gone], PROGRAM)
+    assert (record.outcome, record.reason) == ("fixed", "no longer so")
+
+
+def test_a_deviation_holds_for_the_backends_that_are_named_and_not_excepted(tmp_path):
+    fields = {"clause": "step.1", "reason": "a reason", "program": json.dumps(to_json(PROGRAM))}
+    for names, held in (({}, True), ({"backends": ["on"]}, False), ({"excepted": ["off"]}, False)):
+        assert len(write(tmp_path, **fields, **names)) == 1
+        assert bool(known.declared(Off(), tmp_path / "x.known.toml")) == held
+
+
 def write(tmp_path, **fields):
     text = "[[deviation]]\n" + "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
     (tmp_path / "x.known.toml").write_text(text)

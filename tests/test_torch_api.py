@@ -178,6 +178,11 @@ def test_a_loss_with_parameters_of_its_own_has_torchs():
     assert ours.predict(inputs).equal(theirs.predict(inputs))
 
 
+def test_a_loss_with_parameters_of_its_own_refuses_what_torch_divides_by():
+    with pytest.raises(ValueError, match=r"div_value must be > 0, got 0\.0"):
+        torch_api.AdaptiveLogSoftmaxWithLoss(2, 5, [1, 3], div_value=0.0)
+
+
 def test_gradients_are_clipped_in_place():
     params = [nn.Parameter(torch.tensor([3.0, -4.0])), nn.Parameter(torch.tensor(0.0))]
     params[0].grad = grad = torch.tensor([3.0, -4.0])

@@ -37,6 +37,15 @@ def log_prob(input: Tensor, parameters: Mapping[str, Tensor], *, cutoffs: Sequen
     return torch.cat(parts, dim=1)  # adaptive_log_softmax_with_loss.3
 
 
+def check(*, n_classes: int, cutoffs: Sequence[int], div_value: float, **_: Any) -> None:
+    edges = [0, *cutoffs, n_classes]
+    sizes = [high - low for low, high in itertools.pairwise(edges)]
+    increase = len(cutoffs) > 0 and all(size >= 1 and size % 1 == 0 for size in sizes)
+    rule = f"{NAME}: cutoffs must be whole numbers that increase from 1 or more to less than n_classes"
+    require(increase, rule, cutoffs)  # adaptive_log_softmax_with_loss.17
+    require(div_value > 0, f"{NAME}: div_value must be > 0", div_value)  # adaptive_log_softmax_with_loss.20
+
+
 def adaptive_log_softmax_with_loss(
     input: Tensor,
     target: Tensor,
@@ -50,12 +59,7 @@ def adaptive_log_softmax_with_loss(
 ) -> Result:
     """The parameters are `head.weight`, `head.bias` and, for cluster i = 0, 1 ..., `tail.i.0.weight` and
     `tail.i.1.weight`."""
-    edges = [0, *cutoffs, n_classes]
-    sizes = [high - low for low, high in itertools.pairwise(edges)]
-    increase = len(cutoffs) > 0 and all(size >= 1 and size % 1 == 0 for size in sizes)
-    rule = f"{NAME}: cutoffs must be whole numbers that increase from 1 or more to less than n_classes"
-    require(increase, rule, cutoffs)  # adaptive_log_softmax_with_loss.17
-    require(div_value > 0, f"{NAME}: div_value must be > 0", div_value)  # adaptive_log_softmax_with_loss.20
+    check(n_classes=n_classes, cutoffs=cutoffs, div_value=div_value)
     check_floating(input)
     shape, rows = tuple(input.shape), tuple(target.shape)
     fit = len(rows) < 2 and shape == (*rows, in_features)
