@@ -117,26 +117,26 @@ class Budget(Spread):
         super().__init__(self.trace.numbers)
         self._named = list(zip(self.places, self.outputs, strict=True))
         self._moved: list[Vector] = []
-        self._margins: list[Vector] = []
+        self._margins: list[tuple[float, ...]] = []
 
     def moved(self, run: int) -> Vector:
         """The outputs in one run; the runs are kept, for a law may need them too."""
         while len(self._moved) <= run:
             trace = self.reference.play_rounded(self.program, len(self._moved))
             moved = trace.numbers
-            self._margins.append(np.array(trace.margins))
+            self._margins.append(trace.margins)
             with np.errstate(all="ignore"):
                 self._moved.append(moved if self.chain is None else self.exact + (moved - self.exact) * self.chain)
         return self._moved[run]
 
     @property
     def undecided(self) -> bool:
-        first, *others = self._margins
-        if any(len(each) != len(first) for each in others):
+        if len({len(each) for each in self._margins}) > 1:
             return True
+        margins = np.array(self._margins)
         with np.errstate(all="ignore"):
-            spread = np.max([np.abs(each - first) for each in others], axis=0, initial=0.0) if others else first * 0
-            return bool((np.abs(first) < SAFETY * spread).any())
+            spread = np.abs(margins - margins[0]).max(axis=0, initial=0.0)
+            return bool((np.abs(margins[0]) < SAFETY * spread).any())
 
     def moved_trace(self, run: int) -> Trace:
         """A trace that an honest implementation could give: one run, and each output off by a part of its floor."""
@@ -349,11 +349,10 @@ def _compare(outputs: list[Tensor], expected: Vector, spreads: list[tuple[Spread
         if not wrong.any():
             break
         runs = min(spread.runs for spread, _ in spreads)  # a budget that was asked for before has more than a new law
-        vague = finite & (wide > 0) & (wide >= np.abs(expected))
-        undecided = runs > 1 and any(spread.undecided for spread, _ in spreads)
-        if runs >= (most if (wrong & ~vague).any() and not undecided else MORE * most):
-            break
-        if runs >= most // 2 and (wrong & finite & (error > FAR * allowed)).any() and not undecided:
+        far = runs >= most // 2 and bool((wrong & finite & (error > FAR * allowed)).any())
+        # That rounding moves a number by more than itself says nothing yet.
+        clear = runs >= most and bool((wrong & ~(finite & (wide > 0) & (wide >= np.abs(expected)))).any())
+        if runs >= MORE * most or ((far or clear) and not any(spread.undecided for spread, _ in spreads)):
             break
         for spread, _ in spreads:
             if spread.runs == runs:
