@@ -215,6 +215,16 @@ def test_a_font_from_the_network_is_found(site):
     assert list(check.fetched(site)) == ["a.css: nothing may come from the network, got https://fonts.x.org/a.woff2"]
 
 
+@pytest.mark.parametrize("name", ["torch", "mlx"])
+def test_a_declared_difference_is_told_once_with_all_it_shows_in(name):
+    causes = {(cause.reason, cause.holder): cause for cause in catalogue.causes(name)}
+    assert len(causes) == len(catalogue.causes(name))
+    for each in catalogue.declared_by()[name]:
+        cause = causes[each.reason, catalogue.holder(name, each)]
+        assert each.clause in cause.clauses
+        assert each.component in cause.components
+
+
 def test_numbers_of_the_readme_are_those_of_their_artefacts(tmp_path):
     assert list(check.disagreeing(ROOT)) == []
     (tmp_path / "docs").mkdir()

@@ -121,6 +121,35 @@ def declared_by() -> dict[str, list[known.Deviation]]:
     return found
 
 
+@dataclass
+class Cause:
+    """One thing that a backend does otherwise, with all that it shows in."""
+
+    reason: str
+    link: str
+    holder: str
+    components: list[str]
+    clauses: list[str]
+
+
+def causes(name: str) -> list[Cause]:
+    """What a backend declares, a cause at a time, in the order of its file."""
+    found: dict[tuple[str, str], Cause] = {}
+    for each in declared_by()[name]:
+        cause = found.setdefault(
+            (each.reason, holder(name, each)), Cause(each.reason, each.link, holder(name, each), [], [])
+        )
+        cause.components = list(dict.fromkeys([*cause.components, each.component]))
+        cause.clauses = list(dict.fromkeys([*cause.clauses, each.clause]))
+    return list(found.values())
+
+
+def holder(name: str, deviation: known.Deviation) -> str:
+    """The names of the backend that a deviation holds for."""
+    but = f" but {', '.join(deviation.excepted)}" if deviation.excepted else ""
+    return (", ".join(deviation.backends) or name) + but
+
+
 @cache
 def since() -> dict[str, str]:
     """The edition in which each clause came, from the change log."""

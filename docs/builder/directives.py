@@ -282,7 +282,7 @@ def _origin(variant: Variant) -> str:
 
 def _deviation(name: str, deviation: Deviation) -> str:
     link = f' <a href="{escape(deviation.link)}">upstream</a>' if deviation.link else ""
-    which = ", ".join(deviation.backends) or name
+    which = catalogue.holder(name, deviation)
     reason = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(deviation.reason))
     return f"<p>{escape(which)}, {escape(deviation.component)}: {reason}{link}</p>"
 

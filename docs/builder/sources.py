@@ -246,7 +246,7 @@ def facts() -> dict[str, Any]:
         "components": components(),
         "clauses": clauses(),
         "variants": sum(len(variants.written(page)) for page in pages().values()),
-        "backends": [(name, catalogue.declared_by()[name]) for name in backend.names()],
+        "backends": [(name, catalogue.causes(name)) for name in backend.names()],
         "doc_of_backend": _doc_of_backend,
         "runs": catalogue.runs(),
         "references": references.markdown,
