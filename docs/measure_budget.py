@@ -108,7 +108,7 @@ def measure(stem: str, programs: int, start: int) -> dict[str, Any]:
     return {"counts": counts, "ratios": dict(ratios), "runs": dict(runs), "failures": failures, "stem": stem}
 
 
-def report(parts: list[dict[str, Any]]) -> str:
+def report(parts: list[dict[str, Any]], asked: int) -> str:
     """The page: what was found, in tables."""
     ratios: defaultdict[str, list[float]] = defaultdict(list)
     runs: Counter[int] = Counter()
@@ -126,10 +126,11 @@ def report(parts: list[dict[str, Any]]) -> str:
     lines = [
         "# The budget, measured",
         "",
-        f"`python docs/measure_budget.py` wrote this page: {total:,} programs of {len(parts)} components on torch "
-        f"{version('torch')}, judged",
+        f"`python docs/measure_budget.py --programs {asked}` wrote this page: {total:,} programs of {len(parts)} "
+        f"components on torch {version('torch')}, judged",
         f"with a safety factor of {SAFETY:g}, a floor of {FLOOR:g} ulp and {RUNS} runs, {RUNS // 2} for an error of "
-        f"more than {FAR:g} budgets, and {MORE * RUNS} where rounding moves a number by more than itself.",
+        f"more than {FAR:g} budgets, and {MORE * RUNS} where rounding moves a number by "
+        "more than itself or may choose another way for the computation to go.",
         "The model is [accuracy](../spec/accuracy.md).",
         "",
         "## Does it accuse correct code?",
@@ -182,7 +183,7 @@ def main() -> None:
     each = -(-given_.programs // len(stems))
     with ProcessPoolExecutor(given_.jobs) as pool:
         parts = list(pool.map(measure, stems, [each] * len(stems), [given_.seed] * len(stems)))
-    page = report(parts)
+    page = report(parts, given_.programs)
     if given_.out:
         given_.out.write_text(page, "utf-8")
     else:
