@@ -62,9 +62,8 @@ class Loss(nn.Module):
             self.register_buffer(name, named.pop(name))
         self.options = {name: value for name, value in named.items() if name not in PLACED}
         if "parameters" in inspect.signature(self.rule).parameters:
-            if check := getattr(
-                inspect.getmodule(self.rule), "check", None
-            ):  # torch's class may divide before it checks
+            # torch's class may divide by an option before anything refuses it.
+            if check := getattr(inspect.getmodule(self.rule), "check", None):
                 check(**{**(self.rule.__kwdefaults__ or {}), **self.options})
             for name, module in self.torch_class(*args, **options).named_children():
                 self.add_module(name, module)

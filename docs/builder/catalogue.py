@@ -121,7 +121,7 @@ def declared_by() -> dict[str, list[known.Deviation]]:
     return found
 
 
-@dataclass
+@dataclass(frozen=True)
 class Cause:
     """One thing that a backend does otherwise, with all that it shows in."""
 
@@ -134,14 +134,19 @@ class Cause:
 
 def causes(name: str) -> list[Cause]:
     """What a backend declares, a cause at a time, in the order of its file."""
-    found: dict[tuple[str, str], Cause] = {}
+    found: dict[tuple[str, str], list[known.Deviation]] = defaultdict(list)
     for each in declared_by()[name]:
-        cause = found.setdefault(
-            (each.reason, holder(name, each)), Cause(each.reason, each.link, holder(name, each), [], [])
+        found[each.reason, holder(name, each)].append(each)
+    return [
+        Cause(
+            reason,
+            among[0].link,
+            whose,
+            list(dict.fromkeys(each.component for each in among)),
+            list(dict.fromkeys(each.clause for each in among)),
         )
-        cause.components = list(dict.fromkeys([*cause.components, each.component]))
-        cause.clauses = list(dict.fromkeys([*cause.clauses, each.clause]))
-    return list(found.values())
+        for (reason, whose), among in found.items()
+    ]
 
 
 def holder(name: str, deviation: known.Deviation) -> str:
