@@ -138,6 +138,26 @@ class Budget(Spread):
             spread = np.abs(margins - margins[0]).max(axis=0, initial=0.0)
             return bool((np.abs(margins[0]) < SAFETY * spread).any())
 
+    def lost(self, trace: Trace) -> NDArray[np.bool_]:
+        """Which elements of a trace cannot be judged: rounding moves them, here and at the entry before, by more than
+        they have ever been, and there the trace took a way of its own. What a step makes of that has no bound that
+        runs could show."""
+        found = np.zeros_like(self.settled)
+        course: dict[str, tuple[Vector, NDArray[np.bool_]]] = {}
+        for (index, name), expected in self._named:
+            part, output = self.elements(index, name), trace.entries[index].tensors.get(name)
+            exact, wide = self.exact[part], SAFETY * self.spread[part]
+            peak, left = course.get(name, (np.abs(exact), found[part]))
+            if output is None or output.shape != expected.shape or len(peak) != len(exact):
+                course.pop(name, None)  # a law asks for one output only; a group that was added has one more rate
+                continue
+            peak = np.fmax(peak, np.abs(exact))
+            moved = (wide > 0) & (wide >= peak)
+            found[part] = left & moved
+            with np.errstate(all="ignore"):
+                course[name] = peak, moved & (np.abs(flat([output]) - exact) > _floor([output], exact))
+        return found
+
     def moved_trace(self, run: int) -> Trace:
         """A trace that an honest implementation could give: one run, and each output off by a part of its floor."""
         floor = _floor(self._rounded(), self.exact)
@@ -240,7 +260,7 @@ class Judge:
             verdict = Verdict("pass", program, comparisons=1)
         if verdict is None:
             actual = [trace.entries[index].tensors[name] for index, name in budget.places]
-            verdict = _compare(actual, budget.exact, [(budget, slice(None))], runs)
+            verdict = _compare(actual, budget.exact, [(budget, slice(None))], runs, lambda: budget.lost(trace))
         self.judge_seconds += perf_counter() - start
         return verdict
 
@@ -270,7 +290,7 @@ class Judge:
                 target = law.of([_double(t) for _, t in of])
             else:
                 target = _numbers(expected, actual.shape)
-            verdict = _compare([actual], target, spreads, runs)
+            verdict = _compare([actual], target, spreads, runs, lambda: budget.lost(trace)[spreads[0][1]])
         self.judge_seconds += perf_counter() - start
         return verdict
 
@@ -283,7 +303,7 @@ class Judge:
             return Verdict("pass" if identical(trace, other) else "fail", program)
         one, two = ([each.entries[index].tensors[name] for index, name in budget.places] for each in (trace, other))
         both: list[tuple[Spread, slice]] = [(budget, slice(None))] * 2
-        return _compare(one, flat(two), both, KNOWN)
+        return _compare(one, flat(two), both, KNOWN, lambda: budget.lost(trace) | budget.lost(other))
 
     def refuses(self, program: Program, trace: Trace, after: int = 0) -> Verdict:
         """Did the trace end in a refusal, at the construction or at the event number `after`?"""
@@ -330,8 +350,15 @@ def _double(trace: Trace) -> Trace:
 
 
 @np.errstate(all="ignore")
-def _compare(outputs: list[Tensor], expected: Vector, spreads: list[tuple[Spread, slice]], most: int) -> Verdict:
-    """Element by element: special values exactly, the others within the budget, widened while that can help."""
+def _compare(
+    outputs: list[Tensor],
+    expected: Vector,
+    spreads: list[tuple[Spread, slice]],
+    most: int,
+    lost: Callable[[], NDArray[np.bool_]],
+) -> Verdict:
+    """Element by element: special values exactly, the others within the budget, widened while that can help; those
+    that are `lost` are not judged."""
     budget, elements = spreads[0]
     assert isinstance(budget, Budget)
     program, actual = budget.program, flat(outputs)
@@ -346,6 +373,9 @@ def _compare(outputs: list[Tensor], expected: Vector, spreads: list[tuple[Spread
         allowed = np.maximum(floor, wide)
         passed = same | (finite & (error <= allowed))
         wrong = settled & ~passed
+        if wrong.any():
+            settled &= ~lost()
+            wrong &= settled
         if not wrong.any():
             break
         runs = min(spread.runs for spread, _ in spreads)  # a budget that was asked for before has more than a new law

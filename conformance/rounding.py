@@ -58,6 +58,7 @@ class Rounding(TorchDispatchMode):
         self.dtype = dtype
         self.keeps_subnormals = run % 2 == 1  # some machines do, others flush them to zero
         self.alike = run % 4 == 2  # equal numbers are rounded equally, and in a sum of them that does not average out
+        self.interpolates = run % 4 in (1, 2)
         self.cuts = run % 8 in (4, 5)  # what is too small for the dtype is zero, everywhere, and not only now and then
         # No error at random lets a difference vanish, and honest rounding does: to the nearest number of the dtype. (In
         # float64 that is how the exact numbers are computed.)
@@ -228,14 +229,28 @@ def _unit(args: tuple[Any, ...]) -> float | None:
 
 
 class Scalar(float):
-    """A number computed with in float64, whatever the dtype of the data: its arithmetic has that rounding."""
+    """A number computed with in float64, whatever the dtype of the data: its arithmetic has that rounding.
+
+    Where 1 - b is computed too, b is the weight of a moving mean b * m + (1 - b) * g, and half of the runs compute
+    that as m - (1 - b) * m + (1 - b) * g, as those do that write m + (1 - b) * (g - m).
+    """
 
     rounding: Rounding
+    is_weight: bool
 
     def __new__(cls, value: float, rounding: Rounding) -> "Scalar":
         number = super().__new__(cls, value)
-        number.rounding = rounding
+        number.rounding, number.is_weight = rounding, False
         return number
+
+    def __rsub__(self, other: Any) -> Any:
+        self.is_weight |= other == 1
+        return _minuend(self, other)
+
+    def __mul__(self, other: Any) -> Any:
+        if self.is_weight and float(self) != 0 and self.rounding.interpolates and isinstance(other, Tensor):
+            return other - (1 - self) * other
+        return _product(self, other)
 
     def __neg__(self) -> "Scalar":
         return Scalar(-float(self), self.rounding)
@@ -263,9 +278,9 @@ def _rounding(name: str) -> Any:
     return operation
 
 
-for _name in ("add", "sub", "mul", "truediv", "pow"):
+_minuend, _product = _rounding("__rsub__"), _rounding("__mul__")
+for _name in ("add", "radd", "sub", "rmul", "truediv", "rtruediv", "pow", "rpow"):
     setattr(Scalar, f"__{_name}__", _rounding(f"__{_name}__"))
-    setattr(Scalar, f"__r{_name}__", _rounding(f"__r{_name}__"))
 
 
 def scalar(tensor: Tensor, unit_roundoff: float = DOUBLE) -> Tensor:

@@ -211,6 +211,50 @@ def test_a_gradient_that_cancels_to_nothing_when_rounded_is_inconclusive():
     assert not Judge().conforms(steady, rounded)
 
 
+def wandering(decay):
+    """The sixth gradient and its decay nearly cancel, and the step is their quotient by what is left of them: from
+    there on rounding decides where the parameter is, and in bfloat16 a later gradient happens to cancel to 0."""
+    grads = (-1.0, 1.0, 0.5, 3.0, -0.9296875, 0.44921875, 0.0, 0.0, -9.875, 0.0)
+    options = {"lr": 0.5, "betas": (0.07135, 0.0), "weight_decay": decay}
+    start = Group((tensor([0.0], "bfloat16"),))
+    return OptimizerProgram("adamax", options, (start,), tuple(Step((tensor([grad], "bfloat16"),)) for grad in grads))
+
+
+def test_what_follows_where_rounding_moved_a_number_by_more_than_it_ever_was_is_not_judged():
+    program, judge = wandering(0.8228), Judge()
+    trace = torch_backend.make().play(program)
+    assert abs(trace.param(0)) > 1e6
+    assert judge.conforms(program, trace)
+    assert judge.budget(program).lost(trace).nonzero()[0].tolist() == [7, 8, 9, 10]
+    wrong = changed(trace, "param 0", lambda param: param + 1, after=5)
+    assert Judge().conforms(program, wrong).place == "param 0[0] after event 5"
+    exact = [entry.tensors["param 0"].to(torch.bfloat16) for entry in oracle.play(program).entries]
+    wrong = changed(Trace(tuple(Entry({"param 0": param}) for param in exact)), "param 0", lambda param: param * 1e20)
+    assert Judge().conforms(program, wrong).place == "param 0[0] after event 10"
+    steady = wandering(0.0)
+    wrong = changed(oracle.play(steady, dtype=None), "param 0", lambda param: param * 2)
+    assert not Judge().conforms(steady, wrong)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_moving_mean_may_be_computed_from_the_distance_of_both(dtype):
+    beta1, one, zero = 0.001, tensor([1.0], dtype), tensor([0.0], dtype)
+    options = {"lr": 1.0, "betas": (beta1, 0.0), "eps": 1e-3}
+    program = OptimizerProgram("adamax", options, (Group((zero,)),), (Step((one,)), Step((zero,))))
+
+    def by_hand(beta1):
+        """From the distance: m + (1 - beta1) * (g - m), as torch does."""
+        m = torch.zeros(1, dtype=getattr(torch, dtype))
+        params = [m]
+        for t, grad in enumerate((1.0, 0.0), 1):
+            m = m + (1 - beta1) * (grad - m)
+            params.append(params[-1] - m / (1 - beta1**t) / (abs(grad) + 1e-3))
+        return Trace(tuple(Entry({"param 0": param}) for param in params))
+
+    assert Judge().conforms(program, by_hand(beta1))
+    assert not Judge().conforms(program, by_hand(0.1))
+
+
 @pytest.mark.parametrize(("reduction", "upstream"), [("mean", 1.0), ("sum", 0.125)])
 def test_a_gradient_whose_factors_overflow_in_one_order_only_is_inconclusive(reduction, upstream):
     # (x - y) / v is beyond float32, and half of it or less is not.
