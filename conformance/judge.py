@@ -6,9 +6,11 @@ something has not passed yet, so most programs need none.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import accumulate
 from time import perf_counter
 from typing import Any
 
@@ -38,6 +40,7 @@ RUNS = 24
 # there a few say little of the others.
 MORE = 10
 KNOWN = 4  # runs for a program that a declared deviation covers: that it differs accuses nobody
+UNLIKE = 0.5  # where more than this share of the runs took each a way of its own, more of them do not help
 FAR = 100.0  # after half of the runs an error so many times its budget is called wrong without the others
 
 
@@ -117,31 +120,48 @@ class Budget(Spread):
         super().__init__(self.trace.numbers)
         self._named = list(zip(self.places, self.outputs, strict=True))
         self._moved: list[Vector] = []
-        self._margins: list[tuple[float, ...]] = []
+        self._margins: list[list[tuple[float, ...]]] = []  # by run and entry
 
     def moved(self, run: int) -> Vector:
         """The outputs in one run; the runs are kept, for a law may need them too."""
         while len(self._moved) <= run:
             trace = self.reference.play_rounded(self.program, len(self._moved))
             moved = trace.numbers
-            self._margins.append(trace.margins)
+            self._margins.append([entry.margins for entry in trace.entries])
             with np.errstate(all="ignore"):
                 self._moved.append(moved if self.chain is None else self.exact + (moved - self.exact) * self.chain)
         return self._moved[run]
 
     @property
     def undecided(self) -> bool:
-        if len({len(each) for each in self._margins}) > 1:
+        courses = [sum(margins, ()) for margins in self._margins]
+        if len({len(course) for course in courses}) > 1:
             return True
-        margins = np.array(self._margins)
+        margins = np.array(courses)
         with np.errstate(all="ignore"):
             spread = np.abs(margins - margins[0]).max(axis=0, initial=0.0)
             return bool((np.abs(margins[0]) < SAFETY * spread).any())
 
-    def lost(self, trace: Trace) -> NDArray[np.bool_]:
-        """Which elements of a trace cannot be judged: rounding moves them, here and at the entry before, by more than
-        they have ever been, and there the trace took a way of its own. What a step makes of that has no bound that
-        runs could show."""
+    def news(self) -> list[float]:
+        """For each entry, how likely another run is to come there by a way that none has taken: the share of the runs
+        whose way no other took (Good 1953)."""
+        ways = [accumulate(tuple(np.sign(margins)) for margins in course) for course in self._margins]
+        taken: list[Counter[Any]] = [Counter(each) for each in zip(*ways, strict=True)]
+        return [sum(count == 1 for count in way.values()) / len(self._margins) for way in taken]
+
+    def lost(self, trace: Trace, most: int) -> NDArray[np.bool_]:
+        """Which elements of a trace cannot be judged, or not after so many runs."""
+        found = self._departed(trace)
+        if self.runs >= most and self.undecided:
+            limit = 0.0 if self.runs >= MORE * most else UNLIKE
+            news = self.news()
+            for index, name in self.places:
+                found[self.elements(index, name)] |= news[index] > limit
+        return found
+
+    def _departed(self, trace: Trace) -> NDArray[np.bool_]:
+        """Where rounding moves an element, here and at the entry before, by more than it has ever been, and the trace
+        took a way of its own there. What a step makes of that has no bound that runs could show."""
         found = np.zeros_like(self.settled)
         course: dict[str, tuple[Vector, NDArray[np.bool_]]] = {}
         for (index, name), expected in self._named:
@@ -260,7 +280,7 @@ class Judge:
             verdict = Verdict("pass", program, comparisons=1)
         if verdict is None:
             actual = [trace.entries[index].tensors[name] for index, name in budget.places]
-            verdict = _compare(actual, budget.exact, [(budget, slice(None))], runs, lambda: budget.lost(trace))
+            verdict = _compare(actual, budget.exact, [(budget, slice(None))], runs, partial(budget.lost, trace))
         self.judge_seconds += perf_counter() - start
         return verdict
 
@@ -290,7 +310,7 @@ class Judge:
                 target = law.of([_double(t) for _, t in of])
             else:
                 target = _numbers(expected, actual.shape)
-            verdict = _compare([actual], target, spreads, runs, lambda: budget.lost(trace)[spreads[0][1]])
+            verdict = _compare([actual], target, spreads, runs, lambda most: budget.lost(trace, most)[spreads[0][1]])
         self.judge_seconds += perf_counter() - start
         return verdict
 
@@ -303,7 +323,7 @@ class Judge:
             return Verdict("pass" if identical(trace, other) else "fail", program)
         one, two = ([each.entries[index].tensors[name] for index, name in budget.places] for each in (trace, other))
         both: list[tuple[Spread, slice]] = [(budget, slice(None))] * 2
-        return _compare(one, flat(two), both, KNOWN, lambda: budget.lost(trace) | budget.lost(other))
+        return _compare(one, flat(two), both, KNOWN, lambda most: budget.lost(trace, most) | budget.lost(other, most))
 
     def refuses(self, program: Program, trace: Trace, after: int = 0) -> Verdict:
         """Did the trace end in a refusal, at the construction or at the event number `after`?"""
@@ -355,10 +375,10 @@ def _compare(
     expected: Vector,
     spreads: list[tuple[Spread, slice]],
     most: int,
-    lost: Callable[[], NDArray[np.bool_]],
+    lost: Callable[[int], NDArray[np.bool_]],
 ) -> Verdict:
     """Element by element: special values exactly, the others within the budget, widened while that can help; those
-    that are `lost` are not judged."""
+    that are `lost` are judged only by whether they are numbers."""
     budget, elements = spreads[0]
     assert isinstance(budget, Budget)
     program, actual = budget.program, flat(outputs)
@@ -374,7 +394,7 @@ def _compare(
         passed = same | (finite & (error <= allowed))
         wrong = settled & ~passed
         if wrong.any():
-            settled &= ~lost()
+            settled &= ~(finite & lost(most))
             wrong &= settled
         if not wrong.any():
             break

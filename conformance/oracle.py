@@ -58,16 +58,15 @@ def play_rounded(program: Program, run: int) -> Trace:
         return scalar(torch.tensor(number, dtype=torch.float64), unit) if narrow else Scalar(number, rounding)
 
     with rounding, numbers_as(lambda number: Scalar(number, rounding)):
-        trace = _trace(program, torch.float64, lift, run % 4 > 1)
-    return dataclasses.replace(trace, margins=tuple(rounding.margins))
+        return _trace(program, torch.float64, lift, rounding)
 
 
-def _trace(program: Program, dtype: torch.dtype | None, lift: Lift, outwards: bool = False) -> Trace:
+def _trace(program: Program, dtype: torch.dtype | None, lift: Lift, rounding: Rounding | None = None) -> Trace:
     entries: list[Entry] = []
     steps: Iterator[dict[str, Tensor]]
     match program:
         case LossProgram():
-            steps = _loss(program, dtype, outwards)
+            steps = _loss(program, dtype, bool(rounding and rounding.outwards))
         case GradientProgram():
             steps = _gradients(program, dtype, lift)
         case AverageProgram():
@@ -77,7 +76,7 @@ def _trace(program: Program, dtype: torch.dtype | None, lift: Lift, outwards: bo
     try:
         with standing_for(getattr(torch, program.dtype)):
             for tensors in steps:
-                entries.append(Entry(tensors))
+                entries.append(Entry(tensors, margins=rounding.compared() if rounding else ()))
     except ValueError as error:
         entries.append(Entry(refusal=Refusal(type(error).__name__, str(error))))
     return Trace(tuple(entries))

@@ -59,6 +59,7 @@ class Rounding(TorchDispatchMode):
         self.keeps_subnormals = run % 2 == 1  # some machines do, others flush them to zero
         self.alike = run % 4 == 2  # equal numbers are rounded equally, and in a sum of them that does not average out
         self.interpolates = run % 4 in (1, 2)
+        self.outwards = run % 4 > 1  # what the chain rule begins with is multiplied last
         self.cuts = run % 8 in (4, 5)  # what is too small for the dtype is zero, everywhere, and not only now and then
         # No error at random lets a difference vanish, and honest rounding does: to the nearest number of the dtype. (In
         # float64 that is how the exact numbers are computed.)
@@ -75,6 +76,11 @@ class Rounding(TorchDispatchMode):
         self.tiny = max(info.tiny for info in infos)
         self.underflow = self.tiny * (self.unit_roundoff if self.keeps_subnormals else 1.0)
         self.largest = min(info.max for info in infos)
+
+    def compared(self) -> tuple[float, ...]:
+        """How far apart the single numbers were that were compared since this was asked before."""
+        margins, self.margins = tuple(self.margins), []
+        return margins
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -232,7 +238,7 @@ class Scalar(float):
     """A number computed with in float64, whatever the dtype of the data: its arithmetic has that rounding.
 
     Where 1 - b is computed too, b is the weight of a moving mean b * m + (1 - b) * g, and half of the runs compute
-    that as m - (1 - b) * m + (1 - b) * g, as those do that write m + (1 - b) * (g - m).
+    that as m - (1 - b) * m + (1 - b) * g, as those do that write m + (1 - b) * (g - m). (What is infinite stays so.)
     """
 
     rounding: Rounding
@@ -249,7 +255,7 @@ class Scalar(float):
 
     def __mul__(self, other: Any) -> Any:
         if self.is_weight and float(self) != 0 and self.rounding.interpolates and isinstance(other, Tensor):
-            return other - (1 - self) * other
+            return torch.where(other.isinf(), other, other - (1 - self) * other)
         return _product(self, other)
 
     def __neg__(self) -> "Scalar":

@@ -38,6 +38,8 @@ class Entry:
 
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     refusal: Refusal | None = None
+    # In a rounded run of the reference: how far apart the numbers were whose comparison chose the way to here.
+    margins: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,6 @@ class Trace:
     """The entries of one program."""
 
     entries: tuple[Entry, ...]
-    # In a rounded run of the reference: how far apart the numbers were whose comparison chose what was computed next.
-    margins: tuple[float, ...] = field(default=(), compare=False, repr=False)
 
     @cached_property
     def numbers(self) -> NDArray[np.float64]:
