@@ -41,7 +41,9 @@ RUNS = 24
 MORE = 10
 KNOWN = 4  # runs for a program that a declared deviation covers: that it differs accuses nobody
 UNLIKE = 0.5  # where more than this share of the runs took each a way of its own, more of them do not help
-FAR = 100.0  # after half of the runs an error so many times its budget is called wrong without the others
+# After half of the runs an error so many times its budget is called wrong without the others; after a quarter one of
+# the square of that, and after an eighth one of its cube.
+FAR = 100.0
 
 
 @dataclass
@@ -399,7 +401,8 @@ def _compare(
         if not wrong.any():
             break
         runs = min(spread.runs for spread, _ in spreads)  # a budget that was asked for before has more than a new law
-        far = runs >= most // 2 and bool((wrong & finite & (error > FAR * allowed)).any())
+        beyond = FAR ** max(1.0, math.log2(most / max(1, runs)))
+        far = runs >= max(1, most // 8) and bool((wrong & finite & (error > beyond * allowed)).any())
         # That rounding moves a number by more than itself says nothing yet.
         clear = runs >= most and bool((wrong & ~(finite & (wide > 0) & (wide >= np.abs(expected)))).any())
         if runs >= MORE * most or ((far or clear) and not any(spread.undecided for spread, _ in spreads)):

@@ -129,8 +129,8 @@ def report(parts: list[dict[str, Any]], asked: int) -> str:
         f"`python docs/measure_budget.py --programs {asked}` wrote this page: {total:,} programs of {len(parts)} "
         f"components on torch {version('torch')}, judged",
         f"with a safety factor of {SAFETY:g}, a floor of {FLOOR:g} ulp and {RUNS} runs, {RUNS // 2} for an error of "
-        f"more than {FAR:g} budgets, and {MORE * RUNS} where rounding moves a number by "
-        "more than itself or may choose another way for the computation to go.",
+        f"more than {FAR:g} budgets, fewer where it is more than that, and {MORE * RUNS} where rounding moves a "
+        "number by more than itself or may choose another way for the computation to go.",
         "The model is [accuracy](../spec/accuracy.md).",
         "",
         "## Does it accuse correct code?",

@@ -86,24 +86,26 @@ def test_bias_corrections_in_float32_are_refused_in_float64():
 
 def test_a_failure_is_said_only_after_all_runs_and_names_the_element():
     program = adam("float32", steps=2)
-    wrong = changed(
-        oracle.play(program, dtype=None), "param 0", lambda p: p + torch.tensor([0.0, 0.0, 0.1, 0.0]), after=1
-    )
+    little = torch.tensor([0.0, 0.0, 1e-5, 0.0])
+    wrong = changed(oracle.play(program, dtype=None), "param 0", lambda p: p + little, after=1)
     judge = Judge()
     verdict = judge.conforms(program, wrong)
     assert RUNS // 2 <= judge.budget(program).runs <= RUNS
     assert verdict.place == "param 0[2] after event 1"
-    assert verdict.actual == pytest.approx(verdict.expected + 0.1)
+    assert verdict.actual == pytest.approx(verdict.expected + 1e-5)
     assert verdict.budget < 1e-6
 
 
-def test_an_error_of_many_budgets_is_said_after_half_of_the_runs():
+@pytest.mark.parametrize(("error", "share"), [(1e-4, 2), (1e-2, 4), (1.0, 8)])
+def test_the_more_budgets_an_error_has_the_fewer_runs_are_made(error, share):
     program = adam("float32", steps=2)
-    wrong = changed(oracle.play(program, dtype=None), "param 0", lambda p: p + 0.1)
-    for most in (KNOWN, RUNS):
-        judge = Judge()
-        assert not judge.conforms(program, wrong, most)
-        assert judge.budget(program).runs == most // 2
+    wrong = changed(oracle.play(program, dtype=None), "param 0", lambda p: p + torch.tensor([0.0, 0.0, error, 0.0]))
+    judge = Judge()
+    assert not judge.conforms(program, wrong)
+    assert RUNS // (2 * share) < judge.budget(program).runs <= RUNS // share
+    judge = Judge()
+    assert not judge.conforms(program, wrong, KNOWN)
+    assert judge.budget(program).runs <= KNOWN // 2
 
 
 def searching():
@@ -169,7 +171,7 @@ def test_a_comparison_that_is_no_tie_asks_for_no_more_runs():
     judge = Judge()
     wrong = changed(oracle.play(program, dtype=None), "param 0", lambda param: param + 10)
     assert not judge.conforms(program, wrong)
-    assert judge.budget(program).runs == RUNS // 2
+    assert judge.budget(program).runs <= RUNS // 2
 
 
 def test_what_is_right_to_two_ulp_costs_no_run():
