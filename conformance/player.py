@@ -15,7 +15,8 @@ from torch import Tensor
 
 from torchstone.conformance import oracle
 from torchstone.conformance.backend import Backend, Broken, Unsupported
-from torchstone.conformance.judge import KNOWN, RUNS, Judge, Verdict
+from torchstone.conformance.budget import RUNS
+from torchstone.conformance.judge import KNOWN, Judge, Verdict
 from torchstone.conformance.known import Deviation, covered
 from torchstone.conformance.program import GradientProgram, LossProgram, Program, stems
 from torchstone.conformance.report.course import course

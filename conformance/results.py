@@ -160,7 +160,7 @@ def _outcome(counts: Counter[str], verdict: "Verdict | None", held: bool, gone: 
 def header(backend: "Backend", **settings: Any) -> dict[str, Any]:
     """The first line of a results file: what was tested, with what, and how."""
     from torchstone.conformance.backend import name_of, version_of
-    from torchstone.conformance.judge import FLOOR, RUNS, SAFETY
+    from torchstone.conformance.budget import FLOOR, RUNS, SAFETY
 
     return {
         "torchstone": __version__,

@@ -20,8 +20,9 @@ import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from torchstone.conformance.backend import Unsupported, load
+from torchstone.conformance.budget import FLOOR, MORE, RUNS, SAFETY
 from torchstone.conformance.clauses import components
-from torchstone.conformance.judge import FAR, FLOOR, MORE, RUNS, SAFETY, Judge, Verdict
+from torchstone.conformance.judge import FAR, Judge, Verdict
 from torchstone.conformance.known import covered, declared
 from torchstone.conformance.strategies import programs_of
 from torchstone.conformance.trace import Entry, Trace

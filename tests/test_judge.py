@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from torchstone.conformance import oracle
 from torchstone.conformance import strategies as some
 from torchstone.conformance.backends import torch as torch_backend
+from torchstone.conformance.budget import FLOOR, MORE, RUNS, Budget, Law
 from torchstone.conformance.clauses import components
-from torchstone.conformance.judge import FLOOR, KNOWN, MORE, RUNS, Budget, Judge, Law
+from torchstone.conformance.judge import KNOWN, Judge
 from torchstone.conformance.program import (
     Function,
     Group,

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # torch is imported only where a run needs it
-    from torchstone.conformance.judge import Budget, Vector
+    from torchstone.conformance.budget import Budget, Vector
     from torchstone.conformance.trace import Trace
 
 SHORTEST = 3  # entries without which there is nothing to draw

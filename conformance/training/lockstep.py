@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import _disable_current_modes
 
 from torchstone.conformance.backend import Unsupported
-from torchstone.conformance.judge import SAFETY
+from torchstone.conformance.budget import SAFETY
 from torchstone.conformance.known import Deviation, covered
 from torchstone.conformance.program import Group, LossProgram, OptimizerProgram, Program, Step, TensorData
 from torchstone.conformance.rounding import Rounding, Scalar
