@@ -98,6 +98,8 @@ class Rounding(TorchDispatchMode):
         if kind == "reduction":
             size *= 1 + math.log2(max(1, _reduced(name, args)))
             args = tuple(self.moved(arg, size) if isinstance(arg, Tensor) else arg for arg in args)
+        if name == "pow" and isinstance(args[1], float):
+            args = (args[0], self.exponent(args[1]))
         result = func(*args, **kwargs) if kwargs else func(*args)
         if kind == "exact":
             if name in COMPARISONS and result.dim() == 0:
@@ -115,6 +117,13 @@ class Rounding(TorchDispatchMode):
             if unit and not mutable:
                 scalar(result, unit)
         return result
+
+    def exponent(self, exact: float) -> float:
+        """An exponent as a number of the dtype, whose rounding a small base enlarges."""
+        rounded = torch.tensor(exact, dtype=self.dtype).item()
+        if rounded == exact or self.to_nearest:
+            return rounded
+        return float(exact * (1 + self.noise(1, self.unit_roundoff).item()))
 
     def moved(self, exact: Tensor, unit: float) -> Tensor:
         """A perturbed copy."""

@@ -184,3 +184,14 @@ def test_two_runs_round_to_the_nearest_number_of_the_dtype_where_a_difference_ma
     vanished = [run for run in range(24) if (left(torch.bfloat16, run) == 0).any()]
     assert vanished == [1, 7]
     assert torch.equal(left(torch.bfloat16, 7), (0.1 * x.to(torch.bfloat16) - y.to(torch.bfloat16)).double())
+
+
+def test_an_exponent_that_the_dtype_does_not_have_is_rounded_too():
+    x = data(1e-10, 1e-10)
+    for exponent, least, most in ((1 / 3, 4, 20), (0.5, 0, 2), (3.0, 0, 2)):
+        errors = []
+        for run in range(24):
+            with Rounding(torch.float32, run):
+                moved = x**exponent
+            errors.append(float(((moved - x**exponent) / x**exponent).abs().max()) / 2**-24)
+        assert least < max(errors) < most
