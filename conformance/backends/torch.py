@@ -122,7 +122,7 @@ def _has_tensors(program: Any) -> bool:
 def _has_shared_memory(program: Any) -> bool:
     """Whether a gradient is expanded."""
     grads = [grad for event in getattr(program, "events", ()) for grad in getattr(event, "grads", ())]
-    return any(grad is not None and grad.layout == "broadcast" for grad in grads)
+    return any(isinstance(grad, TensorData) and grad.layout == "broadcast" for grad in grads)
 
 
 def _has_shared_labels(program: Program) -> bool:
