@@ -2,11 +2,21 @@
 
 from types import SimpleNamespace
 
+import pytest
 import torch
 
+from torchstone.conformance.backend import Unsupported, load
 from torchstone.conformance.backends.torch_like import TorchLike
 from torchstone.conformance.judge import Verdict
-from torchstone.conformance.program import Group, LossProgram, OptimizerProgram, SetOption, Step, TensorData
+from torchstone.conformance.program import (
+    Group,
+    LossProgram,
+    OptimizerProgram,
+    SetOption,
+    SparseData,
+    Step,
+    TensorData,
+)
 
 ONE = TensorData("float32", (2,), (1.0, 2.0), "strided")
 RATE = TensorData("float64", (), (0.5,))
@@ -55,3 +65,16 @@ def test_a_script_names_the_device_where_it_is_not_the_cpu():
         backend = TorchLike(torch, "torch", "torch")
         backend.to(device)
         assert ("set_default_device" in backend.script(verdict, "title")) == (device == "meta")
+
+
+@pytest.mark.parametrize(
+    ("component", "grad"),
+    [
+        ("sparse_adam", SparseData("float32", (2,), (0,), (1.0,))),
+        ("sgd", TensorData("float32", (2,), (1.0, 1.0), "broadcast")),
+    ],
+)
+def test_what_a_fused_kernel_cannot_read_is_unsupported(component, grad):
+    program = OptimizerProgram(component, {}, (Group((ONE,)),), (Step((grad,)),))
+    with pytest.raises(Unsupported):
+        load("torch:fused").play(program)
