@@ -272,7 +272,9 @@ class Run:
             names = {name: None for group in (options, *groups) for name in group}
             optimizer = self.backend.optimizer_class(program.component, names)
         self.leaves = [tensor.requires_grad_() for group in values for tensor in group]
-        counts = iter(self.backend.leaves(self.leaves))
+        # Under a scheduler alone there is a plain optimizer, whatever code is asked for.
+        plain = isinstance(program, ScheduleProgram)
+        counts = iter(self.leaves if plain else self.backend.leaves(self.leaves))
         groups = [{"params": [next(counts) for _ in group], **more} for group, more in zip(values, groups, strict=True)]
         self.optimizer = optimizer(groups[: len(groups) - len(self.added)], **options)
         for group in groups[len(groups) - len(self.added) :]:
