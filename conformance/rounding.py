@@ -58,7 +58,7 @@ class Rounding(TorchDispatchMode):
         self.dtype = dtype
         self.keeps_subnormals = run % 2 == 1  # some machines do, others flush them to zero
         self.alike = run % 4 == 2  # equal numbers are rounded equally, and in a sum of them that does not average out
-        self.interpolates = run % 4 in (1, 2)
+        self.interpolates = run % 4 in (1, 2)  # a moving mean is computed from the distance of both
         self.outwards = run % 4 > 1  # what the chain rule begins with is multiplied last
         self.cuts = run % 8 in (4, 5)  # what is too small for the dtype is zero, everywhere, and not only now and then
         # No error at random lets a difference vanish, and honest rounding does: to the nearest number of the dtype. (In
