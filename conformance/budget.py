@@ -45,6 +45,11 @@ class Spread:
         raise NotImplementedError
 
     @property
+    def chooses(self) -> bool:
+        """Whether the way that the computation goes hangs on the numbers."""
+        return False
+
+    @property
     def undecided(self) -> bool:
         """Whether rounding could choose another way for the computation to go than in the runs that were made."""
         return False
@@ -84,6 +89,10 @@ class Budget(Spread):
             with np.errstate(all="ignore"):
                 self._moved.append(moved if self.chain is None else self.exact + (moved - self.exact) * self.chain)
         return self._moved[run]
+
+    @property
+    def chooses(self) -> bool:
+        return any(margins for course in self._margins for margins in course)
 
     @property
     def undecided(self) -> bool:
@@ -189,6 +198,10 @@ class Law(Spread):
     def __init__(self, expected: Callable[..., Tensor], budgets: Sequence[Budget], shape: torch.Size) -> None:
         self.expected, self.budgets, self.shape = expected, budgets, shape
         super().__init__(self.of([budget.trace for budget in budgets]))
+
+    @property
+    def chooses(self) -> bool:
+        return any(budget.chooses for budget in self.budgets)
 
     @property
     def undecided(self) -> bool:

@@ -23,7 +23,7 @@ from torchstone.conformance.trace import Entry, Trace, flat, same
 
 KNOWN = 4  # runs for a program that a declared deviation covers: that it differs accuses nobody
 # After half of the runs an error so many times its budget is called wrong without the others; after a quarter one of
-# the square of that, and after an eighth one of its cube.
+# the square of that, and after an eighth one of its cube, where no way is chosen.
 FAR = 100.0
 
 
@@ -205,7 +205,9 @@ def _compare(
             break
         runs = min(spread.runs for spread, _ in spreads)  # a budget that was asked for before has more than a new law
         beyond = FAR ** max(1.0, math.log2(most / max(1, runs)))
-        far = runs >= max(1, most // 8) and bool((wrong & finite & (error > beyond * allowed)).any())
+        # Which way a computation goes shows in no fewer runs than half of them.
+        least = most // 2 if any(spread.chooses for spread, _ in spreads) else max(1, most // 8)
+        far = runs >= least and bool((wrong & finite & (error > beyond * allowed)).any())
         # That rounding moves a number by more than itself says nothing yet.
         clear = runs >= most and bool((wrong & ~(finite & (wide > 0) & (wide >= np.abs(expected)))).any())
         if runs >= MORE * most or ((far or clear) and not any(spread.undecided for spread, _ in spreads)):

@@ -167,6 +167,17 @@ def test_where_rounding_may_choose_the_way_more_runs_are_asked():
     assert judge.budget(program).runs == MORE * RUNS
 
 
+def test_where_a_way_is_chosen_three_runs_do_not_accuse():
+    # The second length is as flat as it has to be, but for rounding; the first three runs happen to agree on it.
+    options = {"lr": 0.1, "max_iter": 2, "max_eval": 12, "tolerance_grad": 1e-3, "tolerance_change": 1e-3}
+    quadratic = Minimize(Function("quadratic", (0.5, -1.0)))
+    start = Group((tensor([-0.93]),))
+    program = OptimizerProgram("lbfgs", {**options, "line_search_fn": "strong_wolfe"}, (start,), (quadratic,))
+    judge, trace = Judge(), torch_backend.make().play(program)
+    assert judge.conforms(program, trace)
+    assert abs(trace.param(0) - judge.budget(program).trace.param(0)) > 0.4
+
+
 def test_a_comparison_that_is_no_tie_asks_for_no_more_runs():
     program = dataclasses.replace(close_by(), options=close_by().options | {"lr": 0.07})
     judge = Judge()
