@@ -120,7 +120,9 @@ class Rounding(TorchDispatchMode):
 
     def exponent(self, exact: float) -> float:
         """An exponent as a number of the dtype, whose rounding a small base enlarges."""
-        rounded = torch.tensor(exact, dtype=self.dtype).item()
+        # In float64 it came rounded already, and one that float32 has too most likely came exactly.
+        held = torch.float32 if self.dtype is torch.float64 else self.dtype
+        rounded = torch.tensor(exact, dtype=held).item()
         if rounded == exact or self.to_nearest:
             return rounded
         return float(exact * (1 + self.noise(1, self.unit_roundoff).item()))

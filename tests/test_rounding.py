@@ -186,12 +186,13 @@ def test_two_runs_round_to_the_nearest_number_of_the_dtype_where_a_difference_ma
     assert torch.equal(left(torch.bfloat16, 7), (0.1 * x.to(torch.bfloat16) - y.to(torch.bfloat16)).double())
 
 
-def test_an_exponent_that_the_dtype_does_not_have_is_rounded_too():
+@pytest.mark.parametrize(("dtype", "unit"), [(torch.float32, 2**-24), (torch.float64, 2**-52)])
+def test_an_exponent_that_the_dtype_does_not_have_is_rounded_too(dtype, unit):
     x = data(1e-10, 1e-10)
     for exponent, least, most in ((1 / 3, 4, 20), (0.5, 0, 2), (3.0, 0, 2)):
         errors = []
         for run in range(24):
-            with Rounding(torch.float32, run):
+            with Rounding(dtype, run):
                 moved = x**exponent
-            errors.append(float(((moved - x**exponent) / x**exponent).abs().max()) / 2**-24)
+            errors.append(float(((moved - x**exponent) / x**exponent).abs().max()) / unit)
         assert least < max(errors) < most
