@@ -100,7 +100,8 @@ def _declared(each: Agreement, recipe: Recipe, deviations: Sequence[Deviation]) 
     cause = next((d for d in shown if covered([d], programs[d.component])), None)
     if cause is None:
         return each
-    return replace(each, outcome="known", reason=f"{each.dtype}: {cause.component} is declared: {cause.reason}")
+    why = cause.reason.rstrip(".")
+    return replace(each, outcome="known", reason=f"{each.dtype}: {cause.component} is declared: {why}")
 
 
 class Window:
