@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from importlib.resources import files
@@ -162,6 +163,14 @@ def test_the_same_seed_draws_the_same_whatever_numbers_are_in_the_backends_file(
     assert drawn(list(range(1000, 2000))) == plain
 
 
+@pytest.fixture
+def heeds_interrupts():
+    """A shell lets what it starts in the background ignore Ctrl-C, and so would what these tests start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
     ("where", "said", "left"),
     [
@@ -169,7 +178,7 @@ def test_the_same_seed_draws_the_same_whatever_numbers_are_in_the_backends_file(
         ("Reference.play", "no results were written", False),
     ],
 )
-def test_an_interrupted_run_keeps_what_is_whole(where, said, left, tmp_path):
+def test_an_interrupted_run_keeps_what_is_whole(where, said, left, tmp_path, heeds_interrupts):
     (tmp_path / "mine.py").write_text(
         "import os, signal, time\n"
         "from torchstone.conformance import diagnosis\n"
