@@ -7,7 +7,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
-from tests.browser.report import READABLE, SCHEMES, TEXTS, contrast, driver, one, quiet, seen
+from tests.browser.report import READABLE, SCHEMES, TEXTS, WAIT, come, contrast, driver, one, quiet, seen
 
 __all__ = ["driver"]  # a fixture
 SITE = Path(__file__).parents[2] / "docs" / "_site"
@@ -73,13 +73,11 @@ def test_what_is_pointed_at_lights_up_the_other(driver):
 def test_an_id_leads_to_all_that_is_known_of_the_clause(driver, id, lines):
     seen(driver, page("index"), width=DESK)
     one(driver, "input.sidebar-search").send_keys(id, Keys.ENTER)
-    WebDriverWait(driver, 30).until(lambda _: driver.find_elements(By.CSS_SELECTOR, "#search-results li a"))
-    first = one(driver, "#search-results li a")
+    first = come(driver, "#search-results li a")
     assert first.text == id
     first.click()
-    WebDriverWait(driver, 30).until(lambda _: driver.execute_script("return document.readyState") == "complete")
-    clause = one(driver, f'[id="{id}"]')
-    assert 0 <= box(driver, f'[id="{id}"]')["top"] < 200, "it is in view"
+    clause = come(driver, f'[id="{id}"]')
+    WebDriverWait(driver, WAIT).until(lambda _: 0 <= box(driver, f'[id="{id}"]')["top"] < 200, "it is not in view")
     titles = [each.text for each in clause.find_elements(By.TAG_NAME, "h4") if each.is_displayed()]
     assert {"In code", "Tests", "Broken by", "Who conforms", "Cite this clause"} <= set(titles)
     assert len(clause.find_elements(By.CSS_SELECTOR, ".clause-code")) == lines
