@@ -14,7 +14,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import hypothesis
 import pytest
 import torch
 from _pytest.runner import runtestprotocol
@@ -256,13 +255,15 @@ class Audit(Session):
 
     def put(self, item: Any, again: int = 0) -> tuple[list[str], int]:
         """Play one test on the backend: what it found broken, and how many programs that took."""
-        self.records, self.problems = [], []
-        if hasattr(item.obj, "hypothesis"):
-            hypothesis.seed(int(self.config.option.hypothesis_seed) + again)(item.obj)
+        self.records, self.problems, self.again = [], [], again
         runtestprotocol(item, nextitem=None, log=True)
         rules = [record.rule or record.place for record in self.records if record.outcome in results.BAD]
         played = sum(counts["programs"] for counts in item.stash[PLAYER].ledger.counts.values())
         return rules + self.problems, played  # a problem: what came out was so odd that the test itself fell over it
+
+    def seed_of(self, item: Any) -> str:
+        """The seed of a test: in the first round that of a run, and then another one in each."""
+        return super().seed_of(item) + f" {self.again}" * bool(self.again)
 
     def _judged(self, inner: Any, player: Player) -> Any:
         """The body of a test, which has to come to its end with each program, and fails once: hypothesis would play
