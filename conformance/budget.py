@@ -46,7 +46,7 @@ class Spread:
 
     @property
     def chooses(self) -> bool:
-        """Whether the way that the computation goes hangs on the numbers."""
+        """Whether what is computed hangs on a choice between numbers."""
         return False
 
     @property
@@ -79,6 +79,7 @@ class Budget(Spread):
         self._named = list(zip(self.places, self.outputs, strict=True))
         self._moved: list[Vector] = []
         self._margins: list[list[tuple[float, ...]]] = []  # by run and entry
+        self._chooses = False
 
     def moved(self, run: int) -> Vector:
         """The outputs in one run; the runs are kept, for a law may need them too."""
@@ -86,13 +87,14 @@ class Budget(Spread):
             trace = self.reference.play_rounded(self.program, len(self._moved))
             moved = trace.numbers
             self._margins.append([entry.margins for entry in trace.entries])
+            self._chooses |= any(entry.chooses for entry in trace.entries)
             with np.errstate(all="ignore"):
                 self._moved.append(moved if self.chain is None else self.exact + (moved - self.exact) * self.chain)
         return self._moved[run]
 
     @property
     def chooses(self) -> bool:
-        return any(margins for course in self._margins for margins in course)
+        return self._chooses
 
     @property
     def undecided(self) -> bool:

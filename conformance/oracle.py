@@ -76,7 +76,7 @@ def _trace(program: Program, dtype: torch.dtype | None, lift: Lift, rounding: Ro
     try:
         with standing_for(getattr(torch, program.dtype)):
             for tensors in steps:
-                entries.append(Entry(tensors, margins=rounding.compared() if rounding else ()))
+                entries.append(Entry(tensors, **(rounding.chosen() if rounding else {})))
     except ValueError as error:
         entries.append(Entry(refusal=Refusal(type(error).__name__, str(error))))
     return Trace(tuple(entries))

@@ -39,6 +39,10 @@ EXACT = frozenset(
 )
 # Where there is one number on each side, the course of a computation may hang on it.
 COMPARISONS = frozenset("eq ge gt le lt ne".split())
+# Operations that choose between numbers, as those do.
+CHOICES = COMPARISONS | frozenset(
+    "amax amin argmax ceil clamp clamp_max clamp_min floor max maximum min minimum relu round sgn sign sort".split()
+)
 # Operations whose error depends on an order of summation nobody prescribes: their inputs are perturbed one by one,
 # for what cancels, and the result for what the partial sums have in common.
 REDUCTIONS = frozenset(
@@ -67,6 +71,7 @@ class Rounding(TorchDispatchMode):
         self.round_to(None)
         self.position = (run * 7919) % _size
         self.margins: list[float] = []
+        self.chooses = False
 
     def round_to(self, narrowest: torch.dtype | None) -> None:
         """Take the coarser of the dtype under test and the one that the reference allows where it is."""
@@ -77,10 +82,11 @@ class Rounding(TorchDispatchMode):
         self.underflow = self.tiny * (self.unit_roundoff if self.keeps_subnormals else 1.0)
         self.largest = min(info.max for info in infos)
 
-    def compared(self) -> tuple[float, ...]:
-        """How far apart the single numbers were that were compared since this was asked before."""
-        margins, self.margins = tuple(self.margins), []
-        return margins
+    def chosen(self) -> dict[str, Any]:
+        """Of what an entry of a trace says: what was compared since this was asked before."""
+        found = {"margins": tuple(self.margins), "chooses": self.chooses}
+        self.margins, self.chooses = [], False
+        return found
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -102,6 +108,7 @@ class Rounding(TorchDispatchMode):
             args = (args[0], self.exponent(args[1]))
         result = func(*args, **kwargs) if kwargs else func(*args)
         if kind == "exact":
+            self.chooses |= name in CHOICES
             if name in COMPARISONS and result.dim() == 0:
                 one, other = (arg.item() if isinstance(arg, Tensor) else float(arg) for arg in args)
                 self.margins.append(one - other)

@@ -38,8 +38,10 @@ class Entry:
 
     tensors: Mapping[str, Tensor] = field(default_factory=dict)
     refusal: Refusal | None = None
-    # In a rounded run of the reference: how far apart the numbers were whose comparison chose the way to here.
+    # In a rounded run of the reference: how far apart the numbers were whose comparison chose the way to here, and
+    # whether any numbers were compared, elements of tensors too.
     margins: tuple[float, ...] = field(default=(), compare=False, repr=False)
+    chooses: bool = field(default=False, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

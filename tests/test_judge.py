@@ -178,6 +178,16 @@ def test_where_a_way_is_chosen_three_runs_do_not_accuse():
     assert abs(trace.param(0) - judge.budget(program).trace.param(0)) > 0.4
 
 
+def test_where_elements_are_chosen_three_runs_do_not_accuse():
+    # Rounding alone decides whether v - a^2 is above zero; in the first four runs it never is.
+    steps = (Step((tensor([0.0, 0.0, 0.0]),)), Step((tensor([0.0, 0.0, 0.0]),)), Step((tensor([0.1, 0.0, 0.0]),)))
+    start = Group((tensor([0.0, 0.0, 0.0]),))
+    program = OptimizerProgram("rmsprop", {"alpha": 0.0, "centered": True}, (start,), steps)
+    judge, trace = Judge(), torch_backend.make().play(program)
+    assert judge.conforms(program, trace)
+    assert abs(trace.param(0) - judge.budget(program).trace.param(0)).max() > 8000
+
+
 def test_a_comparison_that_is_no_tie_asks_for_no_more_runs():
     program = dataclasses.replace(close_by(), options=close_by().options | {"lr": 0.07})
     judge = Judge()
