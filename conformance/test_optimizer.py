@@ -61,6 +61,24 @@ def test_optimizer_1_a_group_has_options_of_its_own(play, component, data):
 
 
 @given(MANY)
+def test_optimizer_1_every_option_may_be_that_of_one_group(play, component, data):
+    """One parameter in several groups, each of which has another value of one option."""
+    if minimises(rule("optimizers", component)):
+        pytest.skip("there is one group")
+    own = module(component)
+    one = data.draw(some.one_parameter(component, own.options, steps=(2, 4), **plain(component)))
+    given = defaults(rule("optimizers", component)) | one.options
+    other = {name: data.draw(value) for name, value in own.SETTABLE.items()} | own.options(data.draw)
+    other |= {name: not value for name, value in given.items() if isinstance(value, bool)}
+    changes = [{name: value} for name, value in other.items() if data.draw(some.BOOLEANS)]
+    changes = [change for change in changes if some.compatible(given, change)]
+    groups = tuple(Group(one.groups[0].params, change) for change in ({}, *changes))
+    events = tuple(Step(event.grads * len(groups)) for event in one.events)
+
+    assert play.conforms(dataclasses.replace(one, groups=groups, events=events))
+
+
+@given(MANY)
 def test_optimizer_2_splitting_groups_changes_nothing(play, component, data):
     if minimises(rule("optimizers", component)):
         pytest.skip("there is one group")
@@ -366,11 +384,13 @@ def mistakes(component: str) -> st.SearchStrategy[dict[str, Any]]:
     return st.sampled_from(found)
 
 
+@some.every
 @given(MANY)
 def test_optimizer_23_refuses_a_default_out_of_domain(play, component, data):
     assert play.refuses(some.building(component, **data.draw(mistakes(component))))
 
 
+@some.every
 @given(MANY)
 def test_optimizer_24_refuses_an_option_of_a_group_out_of_domain(play, component, data):
     program, wrong = some.building(component), data.draw(mistakes(component))
@@ -398,6 +418,7 @@ def replaced(component: str, name: str, value: Any, first: bool) -> dict[str, An
     return {name: value}
 
 
+@some.every
 @given(MANY, some.BOOLEANS)
 def test_optimizer_25_refuses_nan(play, component, data, first):
     name = data.draw(st.sampled_from(numeric(component)))
@@ -407,6 +428,7 @@ def test_optimizer_25_refuses_nan(play, component, data, first):
 NOT_ONE = st.sampled_from([TensorData("float64", (2,), (0.5, 0.5)), TensorData("float64", (0,), ())])
 
 
+@some.every
 @given(MANY, NOT_ONE, some.BOOLEANS)
 def test_optimizer_26_refuses_a_tensor_of_more_or_less_than_one(play, component, data, tensor, first):
     name = data.draw(st.sampled_from(numeric(component)))

@@ -5,7 +5,6 @@ import math
 
 import torch
 from hypothesis import assume, given
-from hypothesis import strategies as st
 
 from torchstone.conformance import strategies as some
 from torchstone.conformance.averages.test_swa import constant, models, of_parameter
@@ -71,9 +70,10 @@ def test_ema_6_default_decay(play, program):
         assert play.agree(bare, f"average {i}", lambda named, i=i: named.average(i), named)
 
 
-@given(PROGRAMS, st.sampled_from([-0.1, 1.1, -1.0, math.inf, -math.inf, 2.0]))
-def test_ema_7_refuses_decays_outside_of_the_interval(play, program, decay):
-    assert play.refuses(decaying(program, decay))
+@given(PROGRAMS)
+def test_ema_7_refuses_decays_outside_of_the_interval(play, program):
+    for decay in (-0.1, 1.1, -1.0, math.inf, -math.inf, 2.0):
+        assert play.refuses(decaying(program, decay))
 
 
 @given(PROGRAMS)

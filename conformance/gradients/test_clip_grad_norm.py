@@ -231,11 +231,13 @@ def test_clip_grad_norm_16_refuses_norms_below_zero(play, program):
         assert play.refuses(with_options(program, max_norm=limit))
 
 
-@given(PROGRAMS, st.sampled_from([0.0, -1.0, -2.0, -math.inf, math.nan]))
-def test_clip_grad_norm_17_refuses_degrees_that_are_not_positive(play, program, p):
-    assert play.refuses(with_options(program, norm_type=p))
+@given(PROGRAMS)
+def test_clip_grad_norm_17_refuses_degrees_that_are_not_positive(play, program):
+    for p in (0.0, -1.0, -2.0, -math.inf, math.nan):
+        assert play.refuses(with_options(program, norm_type=p))
 
 
-@given(PROGRAMS, st.sampled_from(["fro", "nuc", "", None]))
-def test_clip_grad_norm_17_refuses_other_words(play, program, p):
-    assert play.refuses(with_options(program, norm_type=p))
+@given(PROGRAMS)
+def test_clip_grad_norm_17_refuses_other_words(play, program):
+    for p in ("fro", "nuc", "", None):
+        assert play.refuses(with_options(program, norm_type=p))

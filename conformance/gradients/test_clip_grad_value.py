@@ -115,7 +115,8 @@ def test_clip_grad_value_9_special_elements(play, program, c, place, value):
     assert found[~x.isnan()].isfinite().all()
 
 
-@given(PROGRAMS, st.sampled_from([-1.0, -1e-6, -math.inf, math.nan]))
-def test_clip_grad_value_10_refuses_bounds_below_zero(play, program, c):
+@given(PROGRAMS)
+def test_clip_grad_value_10_refuses_bounds_below_zero(play, program):
     assert there(program)
-    assert play.refuses(with_options(program, clip_value=c))
+    for c in (-1.0, -1e-6, -math.inf, math.nan):
+        assert play.refuses(with_options(program, clip_value=c))

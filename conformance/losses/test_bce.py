@@ -14,7 +14,7 @@ INSIDE = (0.5, 0.25, 0.75, 0.125)
 # Probabilities so near to 0 that their product with 1 less themselves is below 1e-12, in dtypes that have them.
 TINY = (2.0**-40, 2.0**-60, 2.0**-100, 2.0**-110)
 CERTAIN = (0.0, 1.0)
-NO_PROBABILITY = some.one_of_these(-0.125, 1.125, math.nan, math.inf, -math.inf, 2.0, -1e-3, 1e4)
+NO_PROBABILITY = (-0.125, 1.125, math.nan, math.inf, -math.inf, 2.0, -1e-3, 1e4)
 NO_REPEATS = some.one_of_these((3,), (2, 1, 2), (4, 1), (2, 3), (1, 2, 2), (0,), (2, 2, 1))
 
 
@@ -221,11 +221,12 @@ def just_outside(dtype, above):
     return 1 + info.eps if above else -info.tiny
 
 
-@given(PROGRAMS, NO_PROBABILITY, st.integers(0, 300))
-def test_bce_10_refuses_inputs_that_are_no_probabilities(play, program, value, place):
+@given(PROGRAMS, st.integers(0, 300))
+def test_bce_10_refuses_inputs_that_are_no_probabilities(play, program, place):
     assume(program.tensors["input"].data)
 
-    assert play.refuses(with_one(program, "input", place, value))
+    for value in NO_PROBABILITY:
+        assert play.refuses(with_one(program, "input", place, value))
 
 
 @given(PROGRAMS, some.BOOLEANS, st.integers(0, 300))
@@ -235,11 +236,12 @@ def test_bce_10_refuses_inputs_just_outside(play, program, above, place):
     assert play.refuses(with_one(program, "input", place, just_outside(program.dtype, above)))
 
 
-@given(PROGRAMS, NO_PROBABILITY, st.integers(0, 300))
-def test_bce_11_refuses_targets_that_are_no_probabilities(play, program, value, place):
+@given(PROGRAMS, st.integers(0, 300))
+def test_bce_11_refuses_targets_that_are_no_probabilities(play, program, place):
     assume(program.tensors["target"].data)
 
-    assert play.refuses(with_one(program, "target", place, value))
+    for value in NO_PROBABILITY:
+        assert play.refuses(with_one(program, "target", place, value))
 
 
 @given(PROGRAMS, some.BOOLEANS, st.integers(0, 300))
@@ -263,11 +265,13 @@ TARGET_SHAPES = st.sampled_from(
 )
 
 
+@some.every
 @given(TARGET_SHAPES, some.DTYPES)
 def test_bce_12_refuses_targets_of_another_shape(play, shapes, dtype):
     assert play.refuses(small(shapes=shapes, dtype=dtype, target=dtype))
 
 
+@some.every
 @given(NO_REPEATS, st.sampled_from([(2, 2), (1, 2), (2, 1)]))
 def test_bce_13_refuses_weights_that_do_not_fit(play, shape, input):
     assume(not _fits(shape, input))
@@ -283,11 +287,13 @@ def _fits(shape, whole):
         return False
 
 
+@some.every
 @given(st.sampled_from(["int64", "int32", "bool"]), st.sampled_from([(2, 2), (3,), ()]))
 def test_bce_14_refuses_targets_of_integers(play, dtype, shape):
     assert play.refuses(small(target=dtype, shapes=(shape, shape)))
 
 
+@some.every
 @given(st.sampled_from(["int64", "int32", "bool"]), st.sampled_from([(2, 2), (3,), ()]))
 def test_bce_14_refuses_inputs_of_integers(play, dtype, shape):
     assert play.refuses(small(dtype=dtype, shapes=(shape, shape)))

@@ -297,11 +297,13 @@ def test_bce_with_logits_14_gradient_at_infinite_logits(play, program, infinity)
     assert play.agree(both(certain), "grad input", lambda: u * (1 - y) if infinity > 0 else -u * p * y)
 
 
+@some.every
 @given(TARGET_SHAPES, some.DTYPES)
 def test_bce_with_logits_15_refuses_targets_of_another_shape(play, shapes, dtype):
     assert play.refuses(small("bce_with_logits", shapes=shapes, dtype=dtype, target=dtype))
 
 
+@some.every
 @given(NO_REPEATS, st.sampled_from([(2, 2), (1, 2), (2, 1)]))
 def test_bce_with_logits_16_refuses_weights_that_do_not_fit(play, shape, input):
     assume(not _fits(shape, input))
@@ -310,6 +312,7 @@ def test_bce_with_logits_16_refuses_weights_that_do_not_fit(play, shape, input):
     assert play.refuses(small("bce_with_logits", shapes=(input, input), weight=weight))
 
 
+@some.every
 @given(NO_REPEATS, st.sampled_from([(2, 2), (1, 2), (2, 1)]))
 def test_bce_with_logits_17_refuses_positive_weights_that_do_not_fit(play, shape, input):
     assume(not _fits(shape, input))
@@ -318,11 +321,13 @@ def test_bce_with_logits_17_refuses_positive_weights_that_do_not_fit(play, shape
     assert play.refuses(small("bce_with_logits", shapes=(input, input), pos_weight=weight))
 
 
+@some.every
 @given(st.sampled_from(["int64", "int32", "bool"]), st.sampled_from([(2, 2), (3,), ()]))
 def test_bce_with_logits_18_refuses_targets_of_integers(play, dtype, shape):
     assert play.refuses(small("bce_with_logits", target=dtype, shapes=(shape, shape)))
 
 
+@some.every
 @given(st.sampled_from(["int64", "int32", "bool"]), st.sampled_from([(2, 2), (3,), ()]))
 def test_bce_with_logits_18_refuses_inputs_of_integers(play, dtype, shape):
     assert play.refuses(small("bce_with_logits", dtype=dtype, shapes=(shape, shape)))

@@ -207,11 +207,13 @@ def of_shapes(dtype, first, second, target, **options):
     return LossProgram("cosine_embedding", options, tensors)
 
 
+@some.every
 @given(NO_SHAPE, some.DTYPES)
 def test_cosine_embedding_13_refuses_inputs_of_other_shapes(play, shapes, dtype):
     assert play.refuses(of_shapes(dtype, *shapes, shapes[0][:-1]))
 
 
+@some.every
 @given(NO_TARGET, some.DTYPES)
 def test_cosine_embedding_14_refuses_targets_of_other_shapes(play, shapes, dtype):
     input, target = shapes
@@ -219,6 +221,7 @@ def test_cosine_embedding_14_refuses_targets_of_other_shapes(play, shapes, dtype
     assert play.refuses(of_shapes(dtype, input, input, target))
 
 
+@some.every
 @given(NO_MARGIN, some.DTYPES)
 def test_cosine_embedding_15_refuses_margins_that_are_no_cosines(play, margin, dtype):
     assert play.refuses(of_shapes(dtype, (2, 3), (2, 3), (2,), margin=margin))

@@ -209,9 +209,16 @@ def test_gaussian_nll_9_gradient_of_the_variance(play, program):
     assert play.agree(program, "grad var", law)
 
 
-@given(programs(reduction="none", apart=False, spread="near", plain=some.SPECIAL))
-def test_gaussian_nll_10_special_values(play, program):
-    program = dataclasses.replace(program, differentiate=())
+@given(
+    programs(reduction="none", apart=False, spread="near", plain=some.SPECIAL),
+    st.sampled_from(["input", "target"]),
+    st.sampled_from([math.inf, -math.inf, math.nan]),
+    st.integers(0, 300),
+)
+def test_gaussian_nll_10_special_values(play, program, name, number, place):
+    assume(program.tensors[name].data)
+    spoiled = some.planted(program.tensors[name], place, number)
+    program = dataclasses.replace(program.with_tensors(**{name: spoiled}), differentiate=())
 
     assert play.agree(program, "value", lambda: _loss(program))
 

@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torchstone.conformance import strategies as some
-from torchstone.conformance.losses.test_l1 import SHAPES_APART, alike, apart, error, moderate, pair, sloped, special
+from torchstone.conformance.losses.test_l1 import (
+    SHAPES_APART,
+    alike,
+    apart,
+    error,
+    moderate,
+    pair,
+    repeats,
+    sloped,
+    special,
+)
 from torchstone.conformance.losses.test_smooth_l1 import JOINTS, LARGE, SCALES, SMALL, moved, of_size, whole_targets
 from torchstone.conformance.program import LossProgram
 
@@ -95,11 +105,7 @@ def test_huber_6_is_smooth_l1_times_delta(play, program):
 
 @given(huber_programs(apart))
 def test_huber_7_shapes_are_repeated_to_their_common_shape(play, program):
-    common = some.value_shape(program)
-    repeated = {name: some.reshaped(data, lambda t: t.expand(common)) for name, data in program.tensors.items()}
-    whole = program.with_tensors(**repeated)
-
-    assert play.agree(program, "value", lambda whole: whole.value, whole)
+    assert repeats(play, program)
 
 
 @given(PROGRAMS)
@@ -153,11 +159,13 @@ def test_huber_11_integer_targets_count_as_numbers(play, data):
         assert play.agree(program, "grad input", lambda floating: floating.grad("input"), floating)
 
 
+@some.every
 @given(NO_DELTA, some.DTYPES, st.sampled_from([1.0, 0.0, 3.0]))
 def test_huber_12_refuses_deltas_that_are_not_positive(play, delta, dtype, size):
     assert play.refuses(of_size("huber", dtype, size, "mean", delta=delta))
 
 
+@some.every
 @given(SHAPES_APART, st.booleans(), some.DTYPES)
 def test_huber_13_refuses_shapes_that_do_not_broadcast(play, shapes, swapped, dtype):
     left, right = (some.rounded(dtype, shape, [1.0] * math.prod(shape)) for shape in shapes[:: -1 if swapped else 1])

@@ -207,6 +207,7 @@ def test_multi_margin_11_equal_infinities_give_nan(play, program, number):
     assert play(without(program, "weight").with_tensors(input=input)).value.isnan().all()
 
 
+@some.every
 @given(NO_CLASSES, st.booleans())
 def test_multi_margin_12_refuses_targets_that_are_no_class(play, index, alone):
     assert play.refuses(

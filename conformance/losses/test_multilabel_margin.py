@@ -216,6 +216,7 @@ def test_multilabel_margin_9_equal_infinities_give_nan(play, program, number):
     assert value[(times > 0).any(-1) & other.any(-1)].isnan().all()
 
 
+@some.every
 @given(NO_LABELS, st.integers(0, 2), st.booleans())
 def test_multilabel_margin_10_refuses_what_is_no_class(play, index, place, ended):
     row = [0, 1, 2]

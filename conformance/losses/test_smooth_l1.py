@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from torchstone.conformance import strategies as some
-from torchstone.conformance.losses.test_l1 import SHAPES_APART, alike, apart, error, moderate, pair, sloped, special
+from torchstone.conformance.losses.test_l1 import (
+    SHAPES_APART,
+    alike,
+    apart,
+    error,
+    moderate,
+    pair,
+    repeats,
+    sloped,
+    special,
+)
 from torchstone.conformance.program import LossProgram
 
 BETAS = {"beta": some.one_of_these(0.5, 1.0, 2.0, 0.0, 0.1, 1e-3, 30.0, 1)}
@@ -82,11 +92,7 @@ def test_smooth_l1_3_beta_of_zero_is_l1(play, program):
 
 @given(smooth_programs(apart))
 def test_smooth_l1_4_shapes_are_repeated_to_their_common_shape(play, program):
-    common = some.value_shape(program)
-    repeated = {name: some.reshaped(data, lambda t: t.expand(common)) for name, data in program.tensors.items()}
-    whole = program.with_tensors(**repeated)
-
-    assert play.agree(program, "value", lambda whole: whole.value, whole)
+    assert repeats(play, program)
 
 
 @given(PROGRAMS)
@@ -170,11 +176,13 @@ def test_smooth_l1_11_integer_targets_count_as_numbers(play, data):
         assert play.agree(program, "grad input", lambda floating: floating.grad("input"), floating)
 
 
+@some.every
 @given(NO_BETA, some.DTYPES, st.sampled_from([1.0, 0.0, 3.0]))
 def test_smooth_l1_12_refuses_betas_below_zero(play, beta, dtype, size):
     assert play.refuses(of_size("smooth_l1", dtype, size, "mean", beta=beta))
 
 
+@some.every
 @given(SHAPES_APART, st.booleans(), some.DTYPES)
 def test_smooth_l1_13_refuses_shapes_that_do_not_broadcast(play, shapes, swapped, dtype):
     left, right = (some.rounded(dtype, shape, [1.0] * math.prod(shape)) for shape in shapes[:: -1 if swapped else 1])

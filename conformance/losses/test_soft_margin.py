@@ -145,6 +145,7 @@ def test_soft_margin_8_labels_may_be_integers(play, program, dtype):
     assert play.agree(whole, "value", lambda plain: plain.value, program)
 
 
+@some.every
 @given(TARGET_SHAPES, some.DTYPES)
 def test_soft_margin_9_refuses_targets_of_another_shape(play, shapes, dtype):
     input, target = (some.rounded(dtype, shape, [1.0] * math.prod(shape)) for shape in shapes)

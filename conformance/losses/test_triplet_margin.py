@@ -256,6 +256,7 @@ def test_triplet_margin_13_infinities(play, program, name, place, infinity):
     assert value[~here].isfinite().all()
 
 
+@some.every
 @given(NO_MARGIN, some.DTYPES)
 def test_triplet_margin_14_refuses_margins_that_are_not_positive(play, margin, dtype):
     assert play.refuses(of_numbers(dtype, [0.0], [1.0], [3.0], margin=margin))

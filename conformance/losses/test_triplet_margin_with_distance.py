@@ -157,6 +157,7 @@ def test_triplet_margin_with_distance_8_special_distances(play, program, place):
         assert found[~there].isfinite().all()
 
 
+@some.every
 @given(NO_MARGIN, some.DTYPES)
 def test_triplet_margin_with_distance_9_refuses_margins_that_are_not_positive(play, margin, dtype):
     assert play.refuses(of_numbers(dtype, 0.0, 1.0, 3.0, margin=margin))

@@ -13,6 +13,7 @@ from torchstone.conformance.strategies.components import tests_of
 from torchstone.conformance.strategies.values import (
     BOOLEANS,
     DTYPES,
+    SQUARE,
     Choices,
     Draw,
     data,
@@ -49,6 +50,9 @@ RARELY = one_of_these(False, False, False, False, False, True)
 CUTS = one_of_these(0, 0, 1, 9)
 
 
+FULL_IN = one_of_these("both", "first", "second")
+
+
 def loss_program(
     draw: Draw,
     component: str,
@@ -73,10 +77,10 @@ def repeatable(draw: Draw, whole: Sequence[int]) -> tuple[int, ...]:
 
 def repeatable_pair(draw: Draw, whole: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Two shapes that broadcast to the whole one together."""
-    mask, cut = draw(MASKS), draw(CUTS)
-    left = tuple(1 if mask >> axis & 1 and not mask >> axis + 4 & 1 else n for axis, n in enumerate(whole))
-    right = tuple(1 if mask >> axis + 4 & 1 and not mask >> axis & 1 else n for axis, n in enumerate(whole))
-    return (left, right[cut:]) if mask & 1 else (right[cut:], left)
+    full, cut = [draw(FULL_IN) for _ in whole], draw(CUTS)
+    one = tuple(1 if where == "second" else n for where, n in zip(full, whole, strict=True))
+    other = tuple(1 if where == "first" else n for where, n in zip(full, whole, strict=True))
+    return (one, other[cut:]) if draw(BOOLEANS) else (other[cut:], one)
 
 
 @st.composite
@@ -112,7 +116,7 @@ def labels(draw: Draw, dtype: str, shape: Sequence[int]) -> TensorData:
 def class_shape(draw: Draw, batch: bool = False) -> tuple[int, ...]:
     """The shape of an input that holds classes: mostly (N, C), sometimes (C), sometimes (N, C, ...)."""
     classes = draw(CLASSES)
-    samples = draw(SAMPLES)
+    samples = classes if draw(SQUARE) else draw(SAMPLES)
     axes = (samples, classes, *draw(MORE_AXES))
     if not batch and draw(RARELY):
         return (classes,)
@@ -129,9 +133,9 @@ def without_axis(shape: Sequence[int], axis: int) -> tuple[int, ...]:
 
 
 def class_targets(draw: Draw, shape: Sequence[int], ignore_index: int | None) -> TensorData:
-    """Class indices for an input of this shape; where an index is ignored, some of them, none or all are."""
+    """Class indices for an input of this shape; where an index is ignored, a third of them, none or all are."""
     axis = class_axis(shape)
-    also = () if ignore_index is None else (ignore_index,)
+    also = () if ignore_index is None else (ignore_index,) * max(1, shape[axis] // 2)
     classes = 0 if also and draw(RARELY) else shape[axis]
     return indices(draw, without_axis(shape, axis), classes, also)
 

@@ -213,7 +213,7 @@ def optimizer_programs(
 
     def own() -> dict[str, Any]:
         extra = options(value) if pick.choose((False, True)) else {}
-        return extra if _compatible(defaults, extra) else {}
+        return extra if compatible(defaults, extra) else {}
 
     def grads() -> tuple[Gradient | None, ...]:
         return tuple(
@@ -270,7 +270,7 @@ def _filled(program: OptimizerProgram, vague: Sequence[tuple[Gradient, str]], ra
     return reworked(program, param=fill, grad=fill)
 
 
-def _compatible(defaults: Mapping[str, Any], extra: Mapping[str, Any]) -> bool:
+def compatible(defaults: Mapping[str, Any], extra: Mapping[str, Any]) -> bool:
     """Whether a group's own options may stand beside the defaults: Nesterov's momentum needs three of them."""
     merged = {**defaults, **extra}
     return not merged.get("nesterov") or (merged.get("momentum", 0) > 0 and merged.get("dampening", 0) == 0)

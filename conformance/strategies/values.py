@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
+import hypothesis
 import torch
 from hypothesis import strategies as st
 
@@ -37,6 +38,11 @@ def one_of_these(*values: Any) -> st.SearchStrategy[Any]:
     return strategy
 
 
+def every(test: T) -> T:
+    """A test of few programs, which plays each of them once, however few a profile asks for."""
+    return hypothesis.settings(max_examples=200)(test)
+
+
 DTYPES = one_of_these("float64", "float32", "float64", "bfloat16", "float16")
 
 
@@ -57,6 +63,9 @@ LARGE = 1100  # elements: where vectorised and blocked code runs, and not a mult
 
 
 DIMENSIONS = one_of_these(1, 2, 0, 3, 1, 2)
+
+
+SQUARE = one_of_these(False, False, False, True)  # where one axis could be taken for the other
 
 
 BOOLEANS = one_of_these(False, True, True)  # an option that is left out is false as a rule
@@ -80,6 +89,8 @@ def shape(draw: Draw, min_dims: int = 0, max_dims: int = 3, max_elements: int = 
     """Mostly a few elements, sometimes none, sometimes more than 64, so that vectorised code runs."""
     dims = min(max(draw(DIMENSIONS), min_dims), max_dims)
     sizes = [draw(SIZES) for _ in range(dims)]
+    if dims > 1 and draw(SQUARE):
+        sizes[-1] = sizes[-2]
     while math.prod(sizes) > max_elements:
         sizes[sizes.index(max(sizes))] = 2
     return tuple(sizes)
