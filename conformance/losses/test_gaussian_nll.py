@@ -45,10 +45,10 @@ def single(shape, axis):
 
 
 @st.composite
-def programs(draw, *, reduction=None, batch=False, spread=None, plain=some.PLAIN, apart=True, kinds=KINDS):
+def programs(draw, *, reduction=None, batch=False, spread=None, plain=some.PLAIN, apart=True, kinds=KINDS, min_dims=0):
     """Means, numbers that are often equal to them, and variances of which some are 0, for each element or for many."""
     draw = some.Choices(draw)
-    dtype, whole = draw(some.DTYPES), some.shape(draw, min_dims=int(batch))
+    dtype, whole = draw(some.DTYPES), some.shape(draw, min_dims=max(min_dims, int(batch)))
     options = {**draw(FULL), **draw(EPSILONS)}
     axis = max(int(batch), draw(AXES))
     kind = draw(kinds) if apart and len(whole) > int(batch) else "whole"
@@ -143,7 +143,7 @@ def test_gaussian_nll_3_a_variance_of_one_is_half_the_squared_error(play, progra
     assert play.agree(one, "value", lambda mse: 0.5 * mse.value, mse)
 
 
-@given(programs(reduction="none", kinds=REPEATED))
+@given(programs(reduction="none", kinds=REPEATED, min_dims=2))
 def test_gaussian_nll_4_variances_are_repeated_along_one_axis(play, program):
     shape, var = program.tensors["input"].shape, program.tensors["var"]
     rows = var.shape == shape[:-1] and var.shape != shape

@@ -18,7 +18,7 @@ from torchstone.conformance.losses.test_l1 import (
     sloped,
     special,
 )
-from torchstone.conformance.program import LossProgram
+from torchstone.conformance.program import LossProgram, TensorData
 
 PROGRAMS = some.elementwise_programs("mse", pair)
 BATCHES = some.elementwise_programs("mse", alike, reduction="none", batch=True)
@@ -68,6 +68,14 @@ def test_mse_6_equal_numbers_give_exactly_zero(play, program, size):
     equal = program.with_tensors(input=input, target=some.separate(input))
 
     assert play(equal).value == 0
+
+
+@some.every
+@given(st.sampled_from([(0,), (2, 0), (0, 3)]), some.DTYPES)
+def test_mse_6_no_numbers_add_up_to_zero(play, shape, dtype):
+    nothing = TensorData(dtype, shape, ())
+
+    assert play(LossProgram("mse", {"reduction": "sum"}, {"input": nothing, "target": nothing})).value == 0
 
 
 @given(UNREDUCED)

@@ -64,7 +64,7 @@ def eps(program):
 def sloping(program):
     """The program with every gradient asked for, and no rate of 0 where no eps is added to it."""
     if not is_log(program) and not eps(program):
-        program = program.with_tensors(input=some.changed(program.tensors["input"], lambda x: x or 1.0))
+        program = program.with_tensors(input=some.changed(program.tensors["input"], lambda x: x or 2.0))
     return everything(program)
 
 
@@ -137,9 +137,14 @@ def test_poisson_nll_7_gradient(play, program):
     assert play.agree(program, "grad input", law)
 
 
-@given(programs(reduction="none", spread="near"))
-def test_poisson_nll_8_gradient_of_the_target(play, program):
+@given(
+    st.one_of(programs(reduction="none", spread="near"), programs(modes=RATES, reduction="none", spread="near")),
+    st.integers(0, 300),
+)
+def test_poisson_nll_8_gradient_of_the_target(play, program, place):
     program = sloping(program)
+    if program.tensors["target"].data:
+        program = program.with_tensors(target=some.planted(program.tensors["target"], place, 0.0))
     x, y = program.exact("input"), program.exact("target")
 
     def law():

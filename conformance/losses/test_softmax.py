@@ -25,8 +25,9 @@ def program_of(draw, component, shape, dtype, input, dim):
 
 
 @st.composite
-def programs(draw, component="softmax", *, batch=False, spread=None, plain=some.PLAIN, min_dims=0):
-    """Numbers of zero to four dimensions and an axis of them, or none; with `batch` it is not the first."""
+def programs(draw, component="softmax", *, batch=False, spread=None, plain=some.PLAIN, min_dims=0, guessed=False):
+    """Numbers of zero to four dimensions and an axis of them, or none where it is the last, or else where it may be
+    `guessed`; with `batch` it is not the first."""
     draw = some.Choices(draw)
     dtype, shape = draw(some.DTYPES), some.shape(draw, min_dims=2 if batch else min_dims)
     if draw(some.RARELY) and math.prod(shape) < 70:
@@ -34,6 +35,8 @@ def programs(draw, component="softmax", *, batch=False, spread=None, plain=some.
     dim = draw(AXES)
     if dim is not None:
         dim = dim % max(1, len(shape)) - (len(shape) if dim < 0 and shape else 0)
+    if dim is None and not guessed and axis_of(dim, len(shape)) < len(shape) - 1:
+        dim = axis_of(dim, len(shape))
     if batch and axis_of(dim, len(shape)) == 0:
         dim = 1
     input = some.tensor(draw, dtype, shape, spread, plain)
@@ -42,7 +45,7 @@ def programs(draw, component="softmax", *, batch=False, spread=None, plain=some.
 
 def of_any_rank(component):
     """Programs that mostly have the two or three dimensions in which a guess of the axis differs."""
-    return st.sampled_from([3, 2, 3, 0]).flatmap(lambda dims: programs(component, min_dims=dims))
+    return st.sampled_from([3, 2, 3, 0]).flatmap(lambda dims: programs(component, min_dims=dims, guessed=True))
 
 
 PROGRAMS = programs()
